@@ -1,0 +1,1 @@
+"""The desk without its screen: domain, store, service, phone; no Qt."""

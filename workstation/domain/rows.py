@@ -1,0 +1,284 @@
+"""What the screen shows of the record: plain frozen rows, made by `workstation.service.views` and painted by `ui`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+Uid = bytes
+Dot = tuple[int, int]
+
+
+class Sync(StrEnum):
+    """Where an item is, in words a call-taker understands; never `SERVER` before the server's answer."""
+
+    LOCAL = "local"  # on this desk only
+    QUEUED = "queued"  # a link is up or was, it waits to be sent
+    SERVER = "server"  # acknowledged by the hub
+    CONFLICT = "conflict"  # rival values
+    REFUSED = "refused"
+
+
+class Step(StrEnum):
+    """How far an assignment has come; what its disc shows."""
+
+    PLANNED = "planned"
+    NOTIFIED = "notified"
+    ACKNOWLEDGED = "acknowledged"
+    DEPARTED = "departed"
+    ARRIVED = "arrived"
+    DONE = "done"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One live value of a field, with who wrote it; `dots` of all live values are what an edit replaces."""
+
+    value: object
+    dot: Dot
+    at: int
+    desk: str
+    person: str
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field's face first, then its rivals; more than one value is a conflict."""
+
+    name: str
+    values: tuple[Value, ...]
+
+    @property
+    def face(self) -> object:
+        return self.values[0].value if self.values else None
+
+    @property
+    def rival(self) -> bool:
+        return len(self.values) > 1
+
+    @property
+    def seen(self) -> tuple[Dot, ...]:
+        return tuple(value.dot for value in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line of the narrative; `corrects` names the entry it puts right."""
+
+    dot: Dot
+    text: str
+    at: int
+    desk: str
+    person: str
+    corrects: Dot | None
+    sync: Sync
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRow:
+    """One agency's part in an incident and its clock stamps in ms UTC (None = not yet)."""
+
+    uid: Uid
+    incident: Uid
+    agency: str
+    channel: str
+    unit: str
+    step: Step
+    planned_at: int | None
+    notified_at: int | None
+    acknowledged_at: int | None
+    departed_at: int | None
+    arrived_at: int | None
+    done_at: int | None
+    refused_at: int | None
+    reason: str
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One incident as the board shows it. `deadline_at` is the next target (None = no clock runs), `deadline` its catalogue key."""
+
+    uid: Uid
+    number: str
+    type: str
+    priority: int
+    village: str
+    place: str
+    landmark: str
+    lat: float | None
+    lon: float | None
+    opened_at: int
+    deadline: str
+    deadline_from_at: int | None
+    deadline_at: int | None
+    assignments: tuple[AssignmentRow, ...]
+    desk: str
+    status: str  # draft, open, dispatched, resolved, closed
+    rivals: int
+    sync: Sync
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """One incident whole, for the form."""
+
+    row: BoardRow
+    fields: dict[str, Field]
+    notes: tuple[Note, ...]
+    assignments: tuple[AssignmentRow, ...]
+    calls: tuple[Uid, ...]
+    disposition: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One caller's session: all offers joined (promise M11). `status`: ringing, talking, held, ended, abandoned."""
+
+    uid: Uid
+    offer: Uid  # the answered offer, else the first
+    number: str
+    e164: str
+    identity: str
+    display: str
+    dialled: str
+    rang_at: int
+    answered_at: int | None
+    ended_at: int | None
+    reason: str
+    status: str
+    type: str
+    desk: str
+    offers: int
+    incidents: tuple[Uid, ...]
+    incident_number: str
+    incident_type: str
+    sync: Sync
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonedRow:
+    """Abandoned calls grouped by number; "" = no number, cannot be called back."""
+
+    number: str
+    calls: int
+    at: tuple[int, ...]
+    last_at: int
+    longest_ring_s: float
+    call_back_due_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """One field of one incident with rival values, for the shift lead."""
+
+    incident: Uid
+    number: str
+    type: str
+    field: Field
+    since_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentRow:
+    """One op or group of ops of this desk the hub has not acknowledged."""
+
+    at: int
+    kind: str
+    number: str
+    detail: str
+    count: int
+    sync: Sync
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone on the roster. `role`: operator, lead, it."""
+
+    uid: Uid
+    login: str
+    name: str
+    role: str
+    desk: str  # where signed in, "" = nowhere
+    since_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRow:
+    """One desk as the lead sees it."""
+
+    name: str
+    person: str
+    state: str  # ready, ringing, talking, empty
+    since_at: int | None
+    calls_last_hour: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """The lead's strip, over the hours given. None where there is nothing to count; `offline_s` says what is not in the figures."""
+
+    from_at: int
+    to_at: int
+    calls: int
+    answered: int
+    answered_in_15_s: int
+    abandoned: int
+    noise: int
+    untyped: int
+    call_to_agency_p90_s: float | None
+    call_to_agency_n: int
+    unsent: int
+    oldest_unsent_at: int | None
+    conflicts: int
+    by_type: tuple[tuple[str, int], ...]
+    by_hour: tuple[tuple[int, int, int], ...]  # (hour start ms, calls answered, of them within 15 s)
+    call_to_agency_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """The honest word on the wire. `state`: up, down, off (no hub set), refused (`sentence` says why and what to do)."""
+
+    state: str
+    since_at: int
+    last_contact_at: int | None
+    through: str
+    unsent: int
+    oldest_unsent_at: int | None
+    clock_offset_ms: int | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingView:
+    """One ringing offer at this desk."""
+
+    offer: Uid
+    number: str
+    display: str
+    dialled: str
+    identity: str
+    rang_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneState:
+    """What the strip shows. `line`: registered, trying, failed, off; `may_ring` is False when no inbound proof in 30 s (promise P4)."""
+
+    line: str
+    sentence: str
+    may_ring: bool
+    ringing: tuple[RingView, ...]
+    talking: Uid | None
+    talking_since_at: int | None
+    held: bool
+    muted: bool
+    input: str
+    output: str
+    null_device: bool
+    rx_level: float  # 0..1
+    tx_level: float  # 0..1
