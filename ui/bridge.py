@@ -1,0 +1,96 @@
+"""The only place where another thread's news becomes the screen's: three signals, and `ask` for an answer that comes later.
+
+Store, sync and phone announce on threads of their own and know no Qt. `Bridge` lives on the screen's thread; Qt queues
+what is emitted elsewhere until the screen's thread has time for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+import shiboken6
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+log = logging.getLogger("tahuri.ui")
+
+
+class Bridge(QObject):
+    """Carries news and answers to the screen's thread.
+
+    Signals:
+        changed(Changes): entities other than before; each view decides whether it must ask anew.
+        phone(PhoneState): the softphone's state.
+        link(LinkStatus): the state of the way to the hub.
+        failed(BaseException): an answer that was asked for came back as an error and its asker took no care of it.
+    """
+
+    changed = Signal(object)
+    phone = Signal(object)
+    link = Signal(object)
+    failed = Signal(object)
+    _settled = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._open = True
+        self.waiting = 0
+        self._settled.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    # ---------------------------------------------------------------- news, from any thread
+    def tell_changed(self, changes: object) -> None:
+        self._emit(self.changed, changes)
+
+    def tell_phone(self, state: object) -> None:
+        self._emit(self.phone, state)
+
+    def tell_link(self, status: object) -> None:
+        self._emit(self.link, status)
+
+    def _emit(self, signal: Any, value: object) -> None:
+        """Emit unless the screen is gone: a last announcement during shutdown must not touch a deleted object."""
+        if self._open and shiboken6.isValid(self):
+            signal.emit(value)
+
+    # ---------------------------------------------------------------- answers
+    def ask(
+        self,
+        future: Future[Any],
+        slot: Callable[[Any], object] | None = None,
+        failed: Callable[[BaseException], object] | None = None,
+    ) -> None:
+        """Call `slot(result)` on the screen's thread once `future` has it; `failed(error)` instead on an error.
+
+        Without `failed` an error goes out as the signal `failed`, which the window shows. A slot bound to a widget that
+        has been deleted meanwhile is not called.
+        """
+        self.waiting += 1
+        future.add_done_callback(lambda done: self._emit(self._settled, (done, slot, failed)))
+
+    @Slot(object)
+    def _deliver(self, settled: tuple[Future[Any], Callable[[Any], object] | None, Any]) -> None:
+        future, slot, failed = settled
+        self.waiting -= 1
+        try:
+            error = future.exception()
+        except CancelledError:
+            return
+        if error is not None:
+            log.error("an answer failed", exc_info=error)
+            if failed is None:
+                self.failed.emit(error)
+            elif _alive(failed):
+                failed(error)
+        elif slot is not None and _alive(slot):
+            slot(future.result())
+
+    def close(self) -> None:
+        """Take no more news: the window is going."""
+        self._open = False
+
+
+def _alive(slot: Callable[..., object]) -> bool:
+    owner = getattr(slot, "__self__", None)
+    return not isinstance(owner, QObject) or shiboken6.isValid(owner)

@@ -1,0 +1,1 @@
+"""Small parts every page is made of: labels, buttons, key caps, panels, chips, status marks, clocks."""
