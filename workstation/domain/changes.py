@@ -1,0 +1,36 @@
+"""What a commit touched, so that each view decides for itself whether to repaint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+from workstation.domain.ids import Uid
+
+_NONE: Final[frozenset[Uid]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Uids of what changed, by kind of entity; `local` is true when a person or the phone of this desk did it."""
+
+    offers: frozenset[Uid] = _NONE
+    calls: frozenset[Uid] = _NONE
+    incidents: frozenset[Uid] = _NONE
+    assignments: frozenset[Uid] = _NONE
+    people: frozenset[Uid] = _NONE
+    local: bool = False
+
+    def __or__(self, other: Changes) -> Changes:
+        """Both together; local as soon as one is."""
+        return Changes(
+            self.offers | other.offers,
+            self.calls | other.calls,
+            self.incidents | other.incidents,
+            self.assignments | other.assignments,
+            self.people | other.people,
+            self.local or other.local,
+        )
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field.name) for field in fields(self) if field.name != "local")
