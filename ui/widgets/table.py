@@ -1,0 +1,396 @@
+"""A table of frozen rows painted by the look's own marks: board, queue, calls and unsent all stand on it.
+
+The model changes only what changed (by key), so selection, scrolling and a screen reader's place survive every update;
+running clocks repaint their own column's rectangle and never touch the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Generic, TypeVar
+
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from ui.i18n import tr
+from ui.theme import Theme
+from ui.widgets.pencil import LEFT, Pencil
+
+R = TypeVar("R")
+AnyIndex = QModelIndex | QPersistentModelIndex
+ROW_ROLE = Qt.ItemDataRole.UserRole
+_STEPWISE = 400  # beyond that many moved rows a reset costs less than moving them one by one
+
+
+class Repaint(IntEnum):
+    """When a column's rectangle goes stale by itself."""
+
+    NEVER = 0
+    TENTH = 1
+    MINUTE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[R]):
+    """One column: width in px at scale 1 (0 = takes what is left), `paint(pencil, rect, row, now_ms)`, `text(row, now_ms)` for readers."""
+
+    key: str
+    head: str
+    width: int
+    paint: Callable[[Pencil, QRectF, R, int], None]
+    text: Callable[[R, int], str]
+    align: Qt.AlignmentFlag = LEFT
+    inset: int = 6
+    repaint: Repaint = Repaint.NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A heading between rows, with the number of rows under it."""
+
+    key: str
+    title: str
+    count: int
+
+
+class RowsModel(QAbstractTableModel, Generic[R]):
+    """The rows in their order; `show` finds out what changed and announces only that."""
+
+    def __init__(self, columns: Sequence[Column[R]], key: Callable[[R], Hashable], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.columns = tuple(columns)
+        self.now_ms = 0
+        self._key = key
+        self._items: list[R | Group] = []
+        self._keys: list[Hashable] = []
+
+    # -------------------------------------------------- Qt's questions
+    def rowCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._items)
+
+    def columnCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.columns)
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        item = self._items[index.row()]
+        if role == ROW_ROLE:
+            return item
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            if isinstance(item, Group):
+                return f"{tr(item.title)}, {item.count}" if index.column() == 0 else ""
+            return self.columns[index.column()].text(item, self.now_ms)
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or section >= len(self.columns):
+            return None
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return tr(self.columns[section].head) if self.columns[section].head else ""
+        return None
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:
+        if not index.isValid() or isinstance(self._items[index.row()], Group):
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+
+    # -------------------------------------------------- rows
+    def item(self, row: int) -> R | Group | None:
+        return self._items[row] if 0 <= row < len(self._items) else None
+
+    def row_of(self, key: Hashable) -> int:
+        """The row of a key, -1 if it isn't shown."""
+        try:
+            return self._keys.index(key)
+        except ValueError:
+            return -1
+
+    def key_at(self, row: int) -> Hashable | None:
+        return self._keys[row] if 0 <= row < len(self._keys) else None
+
+    def groups(self) -> list[int]:
+        return [n for n, item in enumerate(self._items) if isinstance(item, Group)]
+
+    def show(self, items: Iterable[R | Group]) -> None:
+        """Makes these the rows; rows that are equal to what is shown are not announced."""
+        fresh = list(items)
+        keys: list[Hashable] = [("group", item.key) if isinstance(item, Group) else self._key(item) for item in fresh]
+        if keys != self._keys:
+            self._reorder(keys, fresh)
+        self._refresh(fresh)
+
+    def _refresh(self, fresh: list[R | Group]) -> None:
+        last = len(self.columns) - 1
+        for row, item in enumerate(fresh):
+            if self._items[row] is not item and self._items[row] != item:
+                self._items[row] = item
+                self.dataChanged.emit(self.index(row, 0), self.index(row, last))
+
+    def _reorder(self, keys: list[Hashable], fresh: list[R | Group]) -> None:
+        if not self._keys or not keys or abs(len(keys) - len(self._keys)) > _STEPWISE or len(keys) > 50 * _STEPWISE:
+            self.beginResetModel()
+            self._items, self._keys = list(fresh), list(keys)
+            self.endResetModel()
+            return
+        wanted = set(keys)
+        for row in range(len(self._keys) - 1, -1, -1):
+            if self._keys[row] not in wanted:
+                self.beginRemoveRows(QModelIndex(), row, row)
+                del self._items[row], self._keys[row]
+                self.endRemoveRows()
+        for row, key in enumerate(keys):
+            if row < len(self._keys) and self._keys[row] == key:
+                continue
+            try:
+                was = self._keys.index(key, row)
+            except ValueError:
+                self.beginInsertRows(QModelIndex(), row, row)
+                self._items.insert(row, fresh[row])
+                self._keys.insert(row, key)
+                self.endInsertRows()
+                continue
+            self.beginMoveRows(QModelIndex(), was, was, QModelIndex(), row)
+            self._items.insert(row, self._items.pop(was))
+            self._keys.insert(row, self._keys.pop(was))
+            self.endMoveRows()
+
+
+class _Painted(QStyledItemDelegate):
+    """Paints a cell through its column's own function; a group heading across the whole width."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        super().__init__(table)
+        self._table = table
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
+        item = index.data(ROW_ROLE)
+        rect = QRectF(option.rect)  # type: ignore[attr-defined]
+        painter.save()
+        pencil = Pencil(painter, self._table.theme)
+        if isinstance(item, Group):
+            self._heading(pencil, rect, item)
+        else:
+            self._cell(pencil, rect, item, index)
+        painter.restore()
+
+    def _heading(self, pencil: Pencil, rect: QRectF, group: Group) -> None:
+        inner = rect.adjusted(pencil.px(12), pencil.px(3), -pencil.px(6), 0)
+        wide = pencil.text(inner, tr(group.title), "small", "text2", weight=600)
+        pencil.text(inner.adjusted(wide + pencil.px(8), 0, 0, 0), str(group.count), "small", "text3", weight=500)
+
+    def _cell(self, pencil: Pencil, rect: QRectF, item: Any, index: AnyIndex) -> None:
+        table = self._table
+        column = table.rows.columns[index.column()]
+        if table.is_current(index.row()):
+            pencil.painter.fillRect(rect, pencil.color("tint"))
+            if index.column() == 0:
+                pencil.painter.fillRect(QRectF(rect.left(), rect.top(), 3, rect.height()), pencil.color("accent"))
+        pencil.painter.fillRect(QRectF(rect.left(), rect.bottom() - 1, rect.width(), 1), pencil.color("line"))
+        column.paint(pencil, rect, item, table.rows.now_ms)
+        if table.hasFocus() and table.is_current(index.row()):
+            pencil.painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), 2), pencil.color("accent"))
+            pencil.painter.fillRect(QRectF(rect.left(), rect.bottom() - 2, rect.width(), 2), pencil.color("accent"))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: AnyIndex) -> QSize:
+        return QSize(0, self._table.row_px)
+
+
+class _Head(QHeaderView):
+    """The column names: small, quiet, with one line below."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        super().__init__(Qt.Orientation.Horizontal, table)
+        self._table = table
+        self.setSectionsClickable(False)
+        self.setHighlightSections(False)
+
+    def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        pencil = Pencil(painter, self._table.theme)
+        painter.fillRect(rect, pencil.color("bg1"))
+        column = self._table.rows.columns[section]
+        if column.head:
+            inner = QRectF(rect).adjusted(pencil.px(column.inset), 0, -pencil.px(6), 0)
+            pencil.text(inner, tr(column.head), "small", "text3", column.align, 500)
+        painter.fillRect(QRectF(rect.left(), rect.bottom(), rect.width(), 1), pencil.color("line"))
+        painter.restore()
+
+
+class Table(QTableView, Generic[R]):
+    """Rows under fixed heads, one line of keys to walk them.
+
+    Signals:
+        opened(key): a row was opened with Enter or a double click; `key` is what the model's key function gave.
+        chosen(key): another row became current (None when nothing is).
+    """
+
+    opened = Signal(object)
+    chosen = Signal(object)
+
+    def __init__(
+        self,
+        theme: Theme,
+        columns: Sequence[Column[R]],
+        key: Callable[[R], Hashable],
+        *,
+        row: int,
+        group_row: int = 26,
+        name: str,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.theme = theme
+        self.rows: RowsModel[R] = RowsModel(columns, key, self)
+        self._row, self._group_row = row, group_row
+        self._wanted: Hashable | None = None
+        self.setModel(self.rows)
+        self.setItemDelegate(_Painted(self))
+        self.setHorizontalHeader(_Head(self))
+        self.verticalHeader().hide()
+        self.setAccessibleName(tr(name))
+        self._name = name
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setMouseTracking(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setWordWrap(False)
+        self.doubleClicked.connect(self._open)
+        self.rows.modelReset.connect(self._settle_rows)
+        self.rows.rowsInserted.connect(self._settle_rows)
+        self.rows.rowsRemoved.connect(self._settle_rows)
+        self.rows.rowsMoved.connect(self._settle_rows)
+        self.selectionModel().currentRowChanged.connect(self._current_changed)
+        self.restyle()
+
+    # -------------------------------------------------- look
+    @property
+    def row_px(self) -> int:
+        return int(self.theme.px(self._row))
+
+    def restyle(self) -> None:
+        """Takes colours, fonts and sizes from the theme again (palette, text scale or language changed)."""
+        head = self.horizontalHeader()
+        head.setFixedHeight(self.theme.px(26))
+        head.setMinimumSectionSize(10)
+        head.setStretchLastSection(False)
+        for n, column in enumerate(self.rows.columns):
+            mode = QHeaderView.ResizeMode.Fixed if column.width else QHeaderView.ResizeMode.Stretch
+            head.setSectionResizeMode(n, mode)
+            if column.width:
+                head.resizeSection(n, self.theme.px(column.width))
+        vertical = self.verticalHeader()
+        vertical.setMinimumSectionSize(10)
+        vertical.setDefaultSectionSize(self.row_px)
+        vertical.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setAccessibleName(tr(self._name))
+        self._settle_rows()
+        self.viewport().update()
+
+    def _settle_rows(self) -> None:
+        """Group headings keep their own height and span; the row that was current stays current."""
+        self.clearSpans()
+        vertical = self.verticalHeader()
+        heading = int(self.theme.px(self._group_row))
+        groups = set(self.rows.groups())
+        if groups or self._had_groups:
+            for row in range(self.rows.rowCount()):
+                vertical.resizeSection(row, heading if row in groups else self.row_px)
+        for row in groups:
+            self.setSpan(row, 0, 1, len(self.rows.columns))
+        self._had_groups = bool(groups)
+        if self._wanted is not None and self.current_key() != self._wanted:
+            row = self.rows.row_of(self._wanted)
+            if row >= 0:
+                self.setCurrentIndex(self.rows.index(row, 0))
+
+    _had_groups = False
+
+    # -------------------------------------------------- rows
+    def show_rows(self, items: Iterable[R | Group]) -> None:
+        self.rows.show(items)
+
+    def current_key(self) -> Hashable | None:
+        return self.rows.key_at(self.currentIndex().row())
+
+    def is_current(self, row: int) -> bool:
+        return self.currentIndex().row() == row
+
+    def choose(self, key: Hashable | None) -> None:
+        """Makes the row of `key` current, or none; a key not shown yet becomes current when its row arrives."""
+        self._wanted = key
+        row = self.rows.row_of(key) if key is not None else -1
+        self.setCurrentIndex(self.rows.index(row, 0) if row >= 0 else QModelIndex())
+        self.viewport().update()
+
+    def tick(self, now_ms: int) -> None:
+        """Repaints the rectangles of running clocks; the model is not touched."""
+        was, self.rows.now_ms = self.rows.now_ms, now_ms
+        if not self.isVisible():
+            return
+        minute = was // 60_000 != now_ms // 60_000
+        for n, column in enumerate(self.rows.columns):
+            if column.repaint is Repaint.TENTH or (column.repaint is Repaint.MINUTE and minute):
+                self.viewport().update(QRect(self.columnViewportPosition(n), 0, self.columnWidth(n), self.viewport().height()))
+
+    # -------------------------------------------------- keys and mouse
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
+            self._open(self.currentIndex())
+            return
+        super().keyPressEvent(event)
+
+    def keyboardSearch(self, search: str) -> None:
+        """Bare letters belong to the panel's own keys, not to a type-ahead."""
+
+    def focusInEvent(self, event: Any) -> None:
+        super().focusInEvent(event)
+        if not self.currentIndex().isValid():
+            for row in range(self.rows.rowCount()):
+                if not isinstance(self.rows.item(row), Group):
+                    self.setCurrentIndex(self.rows.index(row, 0))
+                    break
+        self.viewport().update()
+
+    def focusOutEvent(self, event: Any) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.restyle()
+
+    def _open(self, index: QModelIndex) -> None:
+        item = self.rows.item(index.row())
+        if item is not None and not isinstance(item, Group):
+            self.opened.emit(self.rows.key_at(index.row()))
+
+    def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        key = self.rows.key_at(current.row())
+        if key is not None:
+            self._wanted = key
+        self.viewport().update()
+        self.chosen.emit(key)
+
+    def clock_point(self, row: int, column: int) -> QPointF:
+        """The middle of a cell in viewport coordinates (for pictures and tests)."""
+        return QRectF(self.visualRect(self.rows.index(row, column))).center()
