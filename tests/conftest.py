@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import hygiene
 
-# Before anything of Qt, keyring or the product is imported: no display, no keyring and no home of the person who runs this.
+# Before anything of Qt, keyring or the product is imported: no display, no keyring, no home of whoever runs this.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 _home = tempfile.TemporaryDirectory(prefix="tahuri-tests-")

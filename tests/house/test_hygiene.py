@@ -36,31 +36,63 @@ def run_house(tmp_path: Path, body: str) -> str:
     return done.stdout
 
 
+THREAD = """
+import threading, time
+def test_a():
+    threading.Thread(target=time.sleep, args=(6,), daemon=True).start()
+"""
+PROCESS = """
+import subprocess
+def test_a():
+    process = subprocess.Popen(['sleep', '60'])
+    process.returncode = 0
+"""
+DETACHED = """
+import subprocess
+def test_a():
+    subprocess.run('setsid sleep 60 >/dev/null 2>&1 &', shell=True)
+"""
+TIMER = """
+from PySide6.QtCore import QTimer
+kept = []
+def test_a(qapp):
+    timer = QTimer()
+    timer.start(9999)
+    kept.append(timer)
+"""
+LOG = """
+import logging
+def test_a():
+    logging.getLogger('store').warning('oh')
+"""
+WARNING = """
+import warnings
+def test_a():
+    warnings.warn('old')
+"""
+NETWORK = """
+import socket
+def test_a():
+    socket.create_connection(('192.0.2.1', 9), 1)
+"""
+CLEAN = """
+import logging, pytest
+@pytest.mark.expected_log('oh')
+def test_a(qapp):
+    logging.getLogger('store').error('oh')
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        (
-            "import threading, time\ndef test_a():\n    threading.Thread(target=time.sleep, args=(6,), daemon=True).start()\n",
-            "left behind: thread",
-        ),
-        (
-            "import subprocess\ndef test_a():\n    p = subprocess.Popen(['sleep', '60'])\n    p.returncode = 0\n",
-            "left behind: process",
-        ),
-        (
-            "import subprocess\ndef test_a():\n    subprocess.run('setsid sleep 60 >/dev/null 2>&1 &', shell=True)\n",
-            "left behind: process",
-        ),
-        (
-            "from PySide6.QtCore import QTimer\nkept = []\ndef test_a(qapp):\n    t = QTimer(); t.start(9999); kept.append(t)\n",
-            "left behind: timer",
-        ),
-        (
-            "import logging\ndef test_a():\n    logging.getLogger('store').warning('oh')\n",
-            "unexpected in the log: WARNING store: oh",
-        ),
-        ("import warnings\ndef test_a():\n    warnings.warn('old')\n", "UserWarning: old"),
-        ("import socket\ndef test_a():\n    socket.create_connection(('192.0.2.1', 9), 1)\n", "OutsideLoopback"),
+        (THREAD, "left behind: thread"),
+        (PROCESS, "left behind: process"),
+        (DETACHED, "left behind: process"),
+        (TIMER, "left behind: timer"),
+        (LOG, "unexpected in the log: WARNING store: oh"),
+        (WARNING, "UserWarning: old"),
+        (NETWORK, "OutsideLoopback"),
     ],
     ids=["thread", "process", "detached-process", "timer", "log", "warning", "network"],
 )
@@ -71,10 +103,7 @@ def test_a_test_that_leaves_something_fails(tmp_path: Path, body: str, word: str
 
 
 def test_a_clean_test_passes_and_an_expected_line_may_be_logged(tmp_path: Path) -> None:
-    report = run_house(
-        tmp_path,
-        "import logging, pytest\n@pytest.mark.expected_log('oh')\ndef test_a(qapp):\n    logging.getLogger('store').error('oh')\n",
-    )
+    report = run_house(tmp_path, CLEAN)
     assert "1 passed" in report and "error" not in report.lower()
 
 
