@@ -61,7 +61,7 @@ class SeededIds:
     """The same names every time for the same seed: tests, benchmarks and the simulation. Never for secrets on a desk."""
 
     def __init__(self, seed: int, clock: Clock | None = None) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - not for secrets, as the class says
+        self._random = random.Random(seed)
         self._clock = clock
 
     def uid(self) -> Uid:
