@@ -256,6 +256,8 @@ class Welcome(msgspec.Struct, frozen=True):
     vector: dict[int, int]
     digest: bytes = b""
     now_ms: int = 0
+    heartbeat_s: float = 5.0
+    """How often its stream of events gives a sign of life."""
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -266,14 +268,43 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class Pull(msgspec.Struct, frozen=True):
-    """What the asker has, and how many ops it takes at once."""
+    """What the asker has, how many ops it takes at once, and of what (`scope`: a site, "" = all the asker may see)."""
 
     vector: dict[int, int]
     limit: Annotated[int, msgspec.Meta(ge=1, le=FRAME_OPS)] = FRAME_OPS
+    scope: str = ""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """The answer to a pull: a frame of the next ops the asker lacks (b"" = none), and what the hub has."""
+
+    epoch: bytes
+    vector: dict[int, int]
+    frame: bytes = b""
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why something was not taken; `vector` comes with a gap."""
+    """Why something was not taken: a sentence for IT, a word for the program, and the hub's vector where it tells how to go on."""
 
     sentence: str
     vector: dict[int, int] = {}
+    error: str = ""
+
+
+GAP: Final = "gap"
+CHAIN: Final = "chain"
+"""`Refusal.error` of the two conflicts a push can meet: ops missing in between, and two histories of one replica."""
+
+
+def event_id(epoch: bytes, vector: Vector) -> str:
+    """Names a moment of a log: its life and the number of ops had, which only grows while seqs have no gaps."""
+    return f"{epoch.hex()}-{sum(vector.values())}"
+
+
+def read_event_id(text: str) -> tuple[bytes, int]:
+    """The life and count in an event's id; (b"", 0) for anything else, so that a stranger's id means "everything is new"."""
+    epoch, _, count = text.partition("-")
+    try:
+        return bytes.fromhex(epoch), int(count) if len(count) < 20 else 0
+    except ValueError:
+        return b"", 0
