@@ -37,10 +37,14 @@ class Label(QLabel):
         token: str = "text",
         text: str = "",
         wrap: bool = False,
+        elide: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.theme = theme
+        self._elide = elide
+        if elide:
+            self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._role = role
         self._token = token
         self._key = key
@@ -88,6 +92,14 @@ class Label(QLabel):
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
         super().changeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        if not self._elide:
+            super().paintEvent(event)
+            return
+        painter = QPainter(self)
+        align = Qt.AlignmentFlag.AlignVCenter | (self.alignment() & Qt.AlignmentFlag.AlignHorizontal_Mask)
+        marks.paint_text(painter, self.theme, QRectF(self.rect()), self.text(), self._role, self._token, align)
 
 
 class Keycap(QWidget):
@@ -169,6 +181,12 @@ class Button(QPushButton, Spoken):
         return QSize(round(wide) + 1, theme.px(self._height))
 
     minimumSizeHint = sizeHint  # noqa: N815
+
+    def shrink(self, height: int, role: str) -> None:
+        """Take another height (px at 100 %) and text role."""
+        self._height, self._text_role = height, role
+        self.updateGeometry()
+        self.update()
 
     def _tokens(self) -> tuple[str, str, str]:
         """(fill, edge, text) of the kind and state."""
