@@ -80,7 +80,7 @@ class PulseServer:
                 "--format=s16le",
                 "--channels=1",
                 f"--rate={rate}",
-                "--latency-msec=20",
+                "--latency-msec=50",
                 "--raw",
             ]
             process = subprocess.Popen(
@@ -114,7 +114,7 @@ class PulseServer:
             "--format=s16le",
             "--channels=1",
             f"--rate={rate}",
-            "--latency-msec=20",
+            "--latency-msec=100",
             "--raw",
             str(file),
         ]
@@ -164,7 +164,7 @@ def pulse(sinks: Sequence[str] = ("headset", "loudspeaker")) -> Iterator[PulseSe
             "--daemonize=no",
             "--exit-idle-time=-1",
             "--use-pid-file=no",
-            "--disallow-exit=no",
+            "--high-priority=yes", "--realtime=yes",
             "--log-level=warn",
             *modules,
         ]
