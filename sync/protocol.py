@@ -95,13 +95,17 @@ _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 def pack(op: Op) -> bytes:
-    """An op's bytes, which are stored, hashed and forwarded as they are. Raises ProtocolError where they break a limit."""
+    """An op's bytes, stored, hashed and forwarded as they are. Raises ProtocolError where they break a limit."""
+    return seal(op)[0]
+
+
+def seal(op: Op) -> tuple[bytes, Op]:
+    """An op's bytes, and the op as everybody will read it out of them, so that its author folds what others fold."""
     try:
         raw = _op_encoder.encode(tuple(op))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ProtocolError(f"{op.kind}: does not fit the wire: {error}") from error
-    unpack(raw)
-    return raw
+    return raw, unpack(raw)
 
 
 def unpack(raw: bytes) -> Op:
@@ -284,7 +288,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why something was not taken: a sentence for IT, a word for the program, and the hub's vector where it tells how to go on."""
+    """Why something was not taken: a sentence for IT, a word for the program, and the vector that tells how to go on."""
 
     sentence: str
     vector: dict[int, int] = {}
@@ -302,7 +306,7 @@ def event_id(epoch: bytes, vector: Vector) -> str:
 
 
 def read_event_id(text: str) -> tuple[bytes, int]:
-    """The life and count in an event's id; (b"", 0) for anything else, so that a stranger's id means "everything is new"."""
+    """The life and count in an event's id; (b"", 0) for a stranger's: then everything is new."""
     epoch, _, count = text.partition("-")
     try:
         return bytes.fromhex(epoch), int(count) if len(count) < 20 else 0

@@ -1,0 +1,64 @@
+"""What the desk knows of the peer it exchanges with; the durable part of it lies in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from sync import protocol
+
+BATCH: Final = protocol.FRAME_OPS
+_GROW_AFTER: Final = 4
+
+
+@dataclass(slots=True)
+class Peer:
+    """The other side, as last heard. `vector` is only ever what the peer itself said."""
+
+    epoch: bytes = b""
+    vector: dict[int, int] = field(default_factory=dict)
+    heartbeat_s: float = 5.0
+    event_id: str = ""
+    stale: bool = True  # the peer may hold more than `vector` says
+    settled: bool = False  # this session came into step with it
+    batch: int = BATCH
+    last_contact_at: int | None = None
+    offset_ms: int | None = None
+    verified: dict[int, int] | None = None  # the vector at which both digests were last found equal
+    _good: int = 0
+
+    def holds(self, vector: Mapping[int, int]) -> bool:
+        """Whether the peer said it holds everything up to `vector`."""
+        return all(self.vector.get(replica, 0) >= seq for replica, seq in vector.items())
+
+    def lacks(self, vector: Mapping[int, int]) -> int:
+        """How many ops up to `vector` the peer has not said it holds."""
+        return sum(max(0, seq - self.vector.get(replica, 0)) for replica, seq in vector.items())
+
+    def ahead(self, vector: Mapping[int, int]) -> bool:
+        """Whether the peer holds ops that `vector` does not."""
+        return any(seq > vector.get(replica, 0) for replica, seq in self.vector.items())
+
+    def hear(self, event_id: str, new: bool) -> None:
+        """Take an event in: only one that counts ops beyond `vector` asks for a pull."""
+        if event_id:
+            self.event_id = event_id
+        if new:
+            epoch, count = protocol.read_event_id(event_id)
+            if epoch != self.epoch or count > sum(self.vector.values()):
+                self.stale = True
+
+    def shrink(self) -> bool:
+        """Halve the batch after a 413; false when it can't get smaller."""
+        self._good = 0
+        if self.batch <= 1:
+            return False
+        self.batch //= 2
+        return True
+
+    def grow(self) -> None:
+        """Let the batch come back slowly after pushes that went through."""
+        self._good += 1
+        if self._good >= _GROW_AFTER and self.batch < BATCH:
+            self.batch, self._good = min(BATCH, self.batch * 2), 0

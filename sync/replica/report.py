@@ -1,0 +1,89 @@
+"""The honest word on the wire: what the status bar shows, computed from the log and from what the peer itself said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from sync import protocol
+from sync.log import Log
+from sync.replica import faults
+from sync.replica.peer import Peer
+from workstation.domain.hlc import Clock
+from workstation.domain.rows import LinkStatus
+
+log = logging.getLogger("sync")
+
+
+class Reporter:
+    """Keeps state, sentence and since when; tells `on_status` of each change, at most once in `report_s`."""
+
+    def __init__(
+        self,
+        source: Log,
+        peer: Peer,
+        through: str,
+        clock: Clock,
+        on_status: Callable[[LinkStatus], None],
+        report_s: float,
+    ) -> None:
+        self._log, self._peer, self._through, self._clock = source, peer, through, clock
+        self._on_status, self._report_s = on_status, report_s
+        self._state, self._sentence = ("down", faults.DOWN) if through else ("off", faults.OFF)
+        self._since_at = clock.now_ms()
+        self._told: LinkStatus | None = None
+        self.dirty = asyncio.Event()
+        self.dirty.set()
+
+    def become(self, state: str, sentence: str = "") -> None:
+        """Enter a state; the time it began stays while only the sentence changes."""
+        if state != self._state:
+            self._since_at = self._clock.now_ms()
+            log.info("link to %s: %s. %s", self._through, state, sentence)
+        if (state, sentence) != (self._state, self._sentence):
+            self._state, self._sentence = state, sentence
+            self.dirty.set()
+
+    def greeted(self) -> None:
+        """The peer answered a hello: enough for `up`, unless it refused us before: then an exchange must succeed."""
+        if self._state != "refused":
+            self.become("up")
+
+    def contact(self) -> None:
+        """The peer showed it is alive."""
+        self._peer.last_contact_at = self._clock.now_ms()
+        self.dirty.set()
+
+    async def run(self) -> None:
+        """Report for ever, in step with changes."""
+        while True:
+            await self.dirty.wait()
+            self.dirty.clear()
+            try:
+                await self.tell()
+            except Exception:
+                log.exception("the status of the link could not be told")
+            await asyncio.sleep(self._report_s)
+
+    async def tell(self) -> None:
+        """Report now, if there is anything new."""
+        status = await asyncio.to_thread(self._status)
+        if status != self._told:
+            self._told = status
+            self._on_status(status)
+
+    def _status(self) -> LinkStatus:
+        own = self._log.vector()
+        unsent = self._peer.lacks(own)
+        oldest = self._log.page(self._peer.vector, 1) if unsent else []
+        return LinkStatus(
+            state=self._state,
+            since_at=self._since_at,
+            last_contact_at=self._peer.last_contact_at,
+            through=self._through,
+            unsent=unsent,
+            oldest_unsent_at=protocol.unpack(oldest[0].raw).at if oldest else None,
+            clock_offset_ms=self._peer.offset_ms,
+            sentence=self._sentence,
+        )

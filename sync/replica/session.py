@@ -1,0 +1,208 @@
+"""One conversation with the peer, from hello to the first fault: push what it lacks, pull what we lack, listen.
+
+Nothing here is remembered but in the log itself and in `Peer`: a session may end anywhere and the next one goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sync import protocol
+from sync.log import Log, opened
+from sync.replica.faults import LinkDown, Refused, Strange
+from sync.replica.peer import Peer
+from sync.replica.report import Reporter
+from workstation.domain.hlc import Clock
+
+if TYPE_CHECKING:
+    from sync.replica.link import Link
+
+log = logging.getLogger("sync")
+_CORRECTIONS: Final = 3
+"""How often in a row a peer may correct our idea of its vector before that counts as a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How the loop paces itself, seconds."""
+
+    retry_least_s: float = 0.25
+    retry_most_s: float = 15.0
+    steady_s: float = 5.0  # a session that lasted so long starts the back-off afresh
+    poll_s: float = 30.0  # greet again this often even when nothing seems to have happened
+    answer_s: float = 15.0
+    watchdog_s: float = 60.0
+    report_s: float = 0.1  # least time between two reports
+
+
+class Session:
+    """Runs until the link fails. `heard_s` is the monotonic second at which the peer last showed it is alive."""
+
+    def __init__(
+        self, source: Log, link: Link, peer: Peer, clock: Clock, desk: str, wake: asyncio.Event, timing: Timing,
+        reporter: Reporter,
+    ) -> None:  # fmt: skip
+        self._log, self._link, self._peer, self._clock, self._desk = source, link, peer, clock, desk
+        self._wake, self._timing, self._reporter = wake, timing, reporter
+        self._corrections = 0
+        self.heard_s = clock.monotonic_s()
+
+    async def run(self) -> None:
+        """Exchange for ever. Raises a `LinkFault`, or whatever went wrong on our side."""
+        await self._greet()
+        self._reporter.greeted()
+        async with _Together(self._exchange_for_ever(), self._listen_for_ever()) as both:
+            await both
+
+    # --- hello
+    async def _greet(self) -> None:
+        peer, own = self._peer, await asyncio.to_thread(self._log.vector)
+        compare = own == peer.vector and own != peer.verified
+        digest = await asyncio.to_thread(self._log.digest) if compare else b""
+        sent_at, started_s = self._clock.now_ms(), self._clock.monotonic_s()
+        welcome = await self._link.hello(
+            protocol.Hello(
+                protocol.PROTOCOL, self._log.site, self._desk, self._log.replica, own, digest, peer.epoch, sent_at
+            )
+        )
+        round_trip_ms = (self._clock.monotonic_s() - started_s) * 1000
+        peer.offset_ms = round(welcome.now_ms - sent_at - round_trip_ms / 2)
+        peer.heartbeat_s = min(max(welcome.heartbeat_s, 0.05), 60.0)
+        if welcome.epoch != peer.epoch and peer.epoch:
+            log.info("the hub is another, or was restored: it is told again what it lacks")
+        elif any(welcome.vector.get(replica, 0) < seq for replica, seq in peer.vector.items()):
+            log.info("the hub holds less than it acknowledged: it gets back what it lost")
+        peer.epoch = welcome.epoch
+        await self._learn(welcome.vector)
+        if digest and welcome.vector == own:
+            self._compare(own, digest, welcome.digest)
+
+    def _compare(self, own: dict[int, int], digest: bytes, theirs: bytes) -> None:
+        if digest == theirs:
+            self._peer.verified = own
+        elif theirs:
+            log.error("the hub and this desk hold the same ops and differ in state: %s, %s", theirs.hex(), digest.hex())
+
+    # --- exchange
+    async def _exchange_for_ever(self) -> None:
+        greet_at_s = self._clock.monotonic_s() + self._timing.poll_s
+        while True:
+            self._wake.clear()
+            await self._exchange()
+            self._peer.settled = True
+            self._reporter.become("up")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._timing.poll_s)
+            if self._clock.monotonic_s() >= greet_at_s:
+                await self._greet()
+                greet_at_s = self._clock.monotonic_s() + self._timing.poll_s
+
+    async def _exchange(self) -> None:
+        """Push and pull by turns, so that a long backlog upward does not hold up what the others wrote."""
+        while True:
+            pushed = await self._push()
+            pulled = await self._pull()
+            if not pushed and not pulled:
+                return
+
+    async def _push(self) -> bool:
+        peer = self._peer
+        ops = await asyncio.to_thread(self._next)
+        if not ops:
+            return False
+        try:
+            ack = await self._link.push(await asyncio.to_thread(protocol.pack_frame, ops))
+        except Refused as refusal:
+            await self._corrected(refusal)
+            return True
+        self._same_epoch(ack.epoch)
+        await self._learn(ack.vector)
+        if not peer.holds({stored.replica: stored.seq for stored in ops}):
+            raise Strange("the peer acknowledged a push without what was pushed")
+        self._corrections = 0
+        peer.grow()
+        return True
+
+    def _next(self) -> Sequence[protocol.Stored]:
+        """The next ops the peer lacks, as many as fit a frame; they lie on disk until now."""
+        return next(protocol.cut(self._log.page(self._peer.vector, self._peer.batch)), ())
+
+    async def _corrected(self, refusal: Refused) -> None:
+        """Go on after a refusal that tells how to go on, else raise it."""
+        self._corrections += 1
+        if refusal.status == 413 and self._peer.shrink():
+            return
+        known = self._corrections > _CORRECTIONS or refusal.said.vector == self._peer.vector
+        if refusal.status != 409 or refusal.said.error != protocol.GAP or known:
+            raise refusal
+        await self._learn(refusal.said.vector)
+
+    async def _pull(self) -> bool:
+        own = await asyncio.to_thread(self._log.vector)
+        if not self._peer.stale and not self._peer.ahead(own):
+            return False
+        self._peer.stale = False
+        page = await self._link.pull(protocol.Pull(own, scope=self._log.site))
+        self._same_epoch(page.epoch)
+        await self._learn(page.vector)
+        if not page.frame:
+            if self._peer.ahead(own):
+                raise Strange("the peer holds ops it does not give")
+            return False
+        ops = await asyncio.to_thread(opened, self._log, page.frame)
+        await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
+        if await asyncio.to_thread(self._log.vector) == own:
+            raise Strange("the peer gave ops that were asked for by nobody")
+        return True
+
+    # --- events
+    async def _listen_for_ever(self) -> None:
+        peer = self._peer
+        async for event in self._link.events(self._log.replica, peer.event_id, peer.heartbeat_s):
+            self._contact()
+            peer.hear(event.id, event.new)
+            if peer.stale:
+                self._wake.set()
+        raise LinkDown("the peer ended its stream")
+
+    # --- small parts
+    def _contact(self) -> None:
+        self.heard_s = self._clock.monotonic_s()
+        self._reporter.contact()
+
+    def _same_epoch(self, epoch: bytes) -> None:
+        if epoch != self._peer.epoch:
+            raise LinkDown("the peer became another in the middle of the session")
+
+    async def _learn(self, vector: dict[int, int]) -> None:
+        """Take the peer's own word of what it holds, in memory and on disk; only ever called with an answer in hand."""
+        self._contact()
+        if vector != self._peer.vector:
+            self._peer.vector = vector
+            await asyncio.to_thread(self._log.acked, vector)
+
+
+class _Together:
+    """Two endless tasks: awaiting it raises what ended the first; leaving the block ends both."""
+
+    def __init__(self, *jobs: Coroutine[Any, Any, None]) -> None:
+        self._jobs = jobs
+
+    async def __aenter__(self) -> Coroutine[Any, Any, None]:
+        self._tasks = [asyncio.create_task(job) for job in self._jobs]
+        return self._first()
+
+    async def _first(self) -> None:
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

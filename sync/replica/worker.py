@@ -1,0 +1,164 @@
+"""The sync thread: holds a session with the hub, and when it ends begins another. It ends only when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from sync.log import Log
+from sync.protocol import ProtocolError
+from sync.replica import faults
+from sync.replica.faults import LinkDown, LinkFault
+from sync.replica.peer import Peer
+from sync.replica.report import Reporter
+from sync.replica.session import Session, Timing
+from workstation.domain.hlc import Clock
+from workstation.domain.rows import LinkStatus
+
+if TYPE_CHECKING:
+    from sync.replica.link import Link
+
+log = logging.getLogger("sync")
+_STOP_S: Final = 10.0
+
+
+class Replica:
+    """Keeps `store` and the hub at `url` in step ("" = no hub: reports `off` and what waits).
+
+    `rng` gives numbers in [0, 1) for the jitter. `on_status` is called on the sync thread; it must return soon, and
+    may be a Qt signal's `emit`. Neither a fault of the link nor an exception anywhere ends the thread.
+    """
+
+    def __init__(
+        self,
+        store: Log,
+        url: str,
+        token: str,
+        clock: Clock,
+        rng: Callable[[], float],
+        on_status: Callable[[LinkStatus], None],
+        *,
+        desk: str = "",
+        timing: Timing | None = None,
+    ) -> None:
+        self._log, self._url, self._token, self._desk = store, url, token, desk
+        self._clock, self._rng, self._on_status = clock, rng, on_status
+        self._timing = timing or Timing()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._guard = threading.Lock()
+        self._told_to_stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
+
+    # --- from any thread
+    def start(self) -> None:
+        self._log.listen(lambda _changes: self.wake())
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be something to send; harmless at any time, also after `stop`."""
+        self._on_loop(self._woken)
+
+    def stop(self, timeout_s: float = _STOP_S) -> bool:
+        """End the thread and wait for it; what is unsent waits on disk. False when it did not end in time."""
+        self._told_to_stop.set()
+        self._on_loop(lambda: self._stopping.set())
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _on_loop(self, act: Callable[[], None]) -> None:
+        with self._guard:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(act)
+
+    # --- on the sync thread
+    def _run(self) -> None:
+        while not self._told_to_stop.is_set():
+            try:
+                asyncio.run(self._main())
+            except Exception:
+                log.exception("the sync loop failed and begins again")
+                self._told_to_stop.wait(self._timing.retry_most_s)
+
+    async def _main(self) -> None:
+        self._wake, self._stopping = asyncio.Event(), asyncio.Event()
+        peer = Peer()
+        through = urlsplit(self._url).netloc
+        self._reporter = Reporter(self._log, peer, through, self._clock, self._on_status, self._timing.report_s)
+        with self._guard:
+            self._loop = asyncio.get_running_loop()
+        if self._told_to_stop.is_set():
+            self._stopping.set()
+        tasks = [asyncio.create_task(self._reporter.run())]
+        if self._url:
+            tasks.append(asyncio.create_task(self._sessions(peer)))
+        try:
+            await self._stopping.wait()
+        finally:
+            with self._guard:
+                self._loop = None
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _woken(self) -> None:
+        self._wake.set()
+        self._reporter.dirty.set()
+
+    async def _sessions(self, peer: Peer) -> None:
+        failures = 0
+        while True:
+            began_s = self._clock.monotonic_s()
+            retry_after_s = await self._one_session(peer)
+            if peer.settled and self._clock.monotonic_s() - began_s >= self._timing.steady_s:
+                failures = 0
+            await asyncio.sleep(self._pause_s(failures, retry_after_s))
+            failures += 1
+
+    async def _one_session(self, peer: Peer) -> float | None:
+        """Hold one session until it fails; returns how many seconds the peer asks to be left alone, if it does."""
+        from sync.replica.link import Link
+
+        peer.settled = False
+        try:
+            async with Link(self._url, self._token, answer_s=self._timing.answer_s) as link:
+                session = self._session(link, peer)
+                await self._watched(session)
+        except LinkFault as fault:
+            self._reporter.become(fault.state, fault.sentence)
+            log.log(logging.WARNING if fault.state == "refused" else logging.INFO, "session ended: %s", fault)
+            return fault.retry_after_s
+        except ProtocolError as error:
+            self._reporter.become("refused", faults.STRANGE)
+            log.warning("the hub gave what can't be taken: %s", error)
+        except Exception:
+            self._reporter.become("down", faults.BROKEN)
+            log.exception("a session failed; another begins")
+        return None
+
+    def _session(self, link: Link, peer: Peer) -> Session:
+        return Session(self._log, link, peer, self._clock, self._desk, self._wake, self._timing, self._reporter)
+
+    async def _watched(self, session: Session) -> None:
+        """Run the session; end it when nothing was heard for `watchdog_s`, whatever it believes it is waiting for."""
+        task = asyncio.create_task(session.run())
+        try:
+            while not task.done():
+                quiet_s = self._clock.monotonic_s() - session.heard_s
+                if quiet_s >= self._timing.watchdog_s:
+                    raise LinkDown(f"nothing was heard for {quiet_s:.0f} s")
+                await asyncio.wait({task}, timeout=self._timing.watchdog_s - quiet_s)
+            task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _pause_s(self, failures: int, retry_after_s: float | None) -> float:
+        """Exponential back-off with jitter between half and the whole, or what the peer asked for if longer."""
+        timing = self._timing
+        whole_s = min(timing.retry_most_s, timing.retry_least_s * 2.0 ** min(failures, 20))
+        return max(whole_s * (0.5 + self._rng() / 2), retry_after_s or 0.0)
