@@ -70,7 +70,7 @@ class Stored(NamedTuple):
 
 
 _U32 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
-_SEQ = Annotated[int, msgspec.Meta(ge=1, lt=1 << 63)]
+_SEQ = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 _HASH = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
@@ -79,7 +79,7 @@ class _Wire(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     replica: _U32
     seq: _SEQ
-    hlc: Annotated[int, msgspec.Meta(ge=0, lt=HLC_LIMIT)]
+    hlc: Annotated[int, msgspec.Meta(ge=0, le=HLC_LIMIT - 1)]
     entity: Annotated[bytes, msgspec.Meta(min_length=UID_BYTES, max_length=UID_BYTES)]
     kind: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     version: Annotated[int, msgspec.Meta(ge=1, lt=1 << 16)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from workstation.domain.merge import LIFE, State
@@ -46,13 +46,17 @@ def located(state: State) -> bool:
     return as_number(state.face("lat")) is not None and as_number(state.face("lon")) is not None
 
 
-def incident_status(state: State, steps: Iterable[Step]) -> str:
+def saveable(state: State) -> bool:
+    """Location and type make an incident more than a draft."""
+    return bool(as_text(state.face("type"))) and located(state)
+
+
+def incident_status(closed: bool, complete: bool, steps: Collection[Step]) -> str:
     """draft, open, dispatched, resolved or closed; `steps` are those of the incident's assignments."""
-    if incident_closed(state):
+    if closed:
         return "closed"
-    steps = list(steps)
     if Step.DONE in steps and all(step in ENDED for step in steps):
         return "resolved"
     if any(step in OUT for step in steps):
         return "dispatched"
-    return "open" if as_text(state.face("type")) and located(state) else "draft"
+    return "open" if complete else "draft"

@@ -1,0 +1,91 @@
+"""Opening the file: refused untouched when it is newer, foreign or under another key; copied before it is migrated (D1, D3)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from workstation.store.cipher import OLDEST, Connection, Database, Migrations, connect, dbapi2, library_version
+from workstation.store.errors import StoreRefused
+from workstation.store.schema import MIGRATIONS
+
+_PLAIN_HEADER: Final = b"SQLite format 3\x00"
+
+
+def open_for_writing(path: Path, key: bytes | None, steps: Migrations = MIGRATIONS) -> Database:
+    """The writer's connection to a file of this program's schema; made when absent, migrated when older.
+
+    Raises StoreRefused: SQLite too old, wrong key, plain where encrypted is set or the reverse, newer file, not ours.
+    """
+    if library_version() < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        raise StoreRefused(
+            f"SQLite {dbapi2.sqlite_version} can damage its own file; install sqlcipher3 with {wanted} or newer"
+        )
+    if path.exists() and path.stat().st_size:
+        _examine(path, key, steps)
+    else:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = connect(path, key)
+    for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 5000", "wal_autocheckpoint = 0",
+                   "temp_store = memory", "cache_size = -32768"):  # fmt: skip
+        connection.execute(f"pragma {pragma}")
+    db = Database(connection)
+    steps.apply(db)
+    return db
+
+
+def open_for_reading(path: Path, key: bytes | None) -> Database:
+    """A reader's connection, which cannot write."""
+    connection = connect(path, key, readonly=True)
+    for pragma in ("busy_timeout = 5000", "temp_store = memory", "cache_size = -16384"):
+        connection.execute(f"pragma {pragma}")
+    return Database(connection)
+
+
+def _examine(path: Path, key: bytes | None, steps: Migrations) -> None:
+    """Look at an existing file through a connection that cannot change it, and copy it when it will be migrated.
+
+    A writing connection would fold a leftover WAL into the file on close even where the key is wrong.
+    """
+    with path.open("rb") as file:
+        plain = file.read(len(_PLAIN_HEADER)) == _PLAIN_HEADER
+    if plain and key is not None:
+        raise StoreRefused(f"{path.name} is not encrypted, but the settings ask for an encrypted record")
+    connection = connect(path, key, readonly=True)
+    try:
+        _check(path, connection, plain, steps)
+    finally:
+        connection.close()
+
+
+def _check(path: Path, connection: Connection, plain: bool, steps: Migrations) -> None:
+    try:
+        connection.execute("select count(*) from sqlite_master").fetchone()
+    except dbapi2.DatabaseError as error:
+        cause = "it is damaged" if plain else "its key is another, or it is damaged"
+        raise StoreRefused(f"{path.name} cannot be read: {cause}; it was left as it is") from error
+    db = Database(connection)
+    applied = [step.name for step in steps.applied(db)]
+    if not applied and set(db.table_names()) - {steps.migrations_table}:  # alone it is ours, cut short while made
+        raise StoreRefused(f"{path.name} is a database of another program; it was left as it is")
+    known = {step.name for step in steps._migrations}
+    if newer := [name for name in applied if name not in known]:
+        raise StoreRefused(
+            f"{path.name} was written by a newer version of this program ({newer[-1]}); it was left as it is: update this desk"
+        )
+    if applied and (pending := steps.pending(db)):
+        _copy(connection, path.with_name(f"{path.name}.before-{pending[0].name}"))
+
+
+def _copy(connection: Connection, target: Path) -> None:
+    """A whole, encrypted copy under the same key, on disk before the first change."""
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    connection.execute("vacuum into ?", [str(partial)])
+    partial.chmod(0o600)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(target)

@@ -1,0 +1,126 @@
+"""What keeps the file in shape while nobody waits: small merge steps of the search index, and checkpoints of the WAL.
+
+FTS5 merging by itself stalls a commit by up to 190 ms, and a checkpoint inside a commit by 50; so both are done here. A second
+connection on its own thread copies WAL pages back without blocking the writer (PASSIVE), but alone that never lets the WAL
+start over under load: past `WAL_MOST` the writer does it between two commits (RESTART), with little left to copy by then.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Final
+
+from workstation.store.cipher import Database, connect, dbapi2
+
+log = logging.getLogger("store")
+
+WAL_SOME: Final = 2 << 20
+WAL_MOST: Final = 64 << 20
+SEGMENTS_SOME: Final = 4
+"""FTS5 merges a level from four segments on."""
+SEGMENTS_MOST: Final = 48
+MERGE_PAGES: Final = 16
+"""How much one merge step writes: about 4 ms."""
+
+
+class Checkpointer:
+    """A thread with a connection of its own, which copies WAL pages into the file when asked."""
+
+    def __init__(self, path: Path, key: bytes | None) -> None:
+        self._asked = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, args=(path, key), name="store-checkpoint", daemon=True)
+        self._thread.start()
+
+    def ask(self) -> None:
+        """Begin as soon as possible; returns at once."""
+        self._asked.set()
+
+    def close(self) -> None:
+        """End the thread after what it is doing."""
+        self._closing = True
+        self._asked.set()
+        self._thread.join()
+
+    def _run(self, path: Path, key: bytes | None) -> None:
+        connection = None
+        try:
+            while self._asked.wait() and not self._closing:
+                self._asked.clear()
+                try:
+                    if connection is None:
+                        connection = connect(path, key)
+                    connection.execute("pragma wal_checkpoint(passive)").fetchone()
+                except dbapi2.DatabaseError as error:
+                    log.warning("checkpoint put off: %s", error)
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+class Tidy:
+    """Decides what is to be tidied and does one bounded step at a time, on the writer's thread."""
+
+    def __init__(self, db: Database, path: Path, checkpointer: Checkpointer) -> None:
+        self._connection = db.conn
+        self._wal = path.with_name(path.name + "-wal")
+        self._checkpointer = checkpointer
+        # At each reset the WAL file shrinks to this, so that its size tells how much is in it.
+        self._connection.execute(f"pragma journal_size_limit = {WAL_SOME // 2}")
+        self._segments = SEGMENTS_SOME
+        self._asked_at = 0
+
+    def note_commit(self) -> None:
+        """One more commit is in the WAL and, for all we know, one more segment in the search index."""
+        self._segments += 1
+        size = self._wal_bytes()
+        if size < self._asked_at:
+            self._asked_at = 0
+        if size > self._asked_at + WAL_SOME:
+            self._asked_at = size
+            self._checkpointer.ask()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether idle time could be used."""
+        return self._segments >= SEGMENTS_SOME
+
+    @property
+    def pressing(self) -> bool:
+        """Whether it can't wait for idle time."""
+        return self._segments > SEGMENTS_MOST or self._asked_at > WAL_MOST
+
+    def step(self) -> None:
+        """One bounded step; a failure is told in the log and tried again later."""
+        try:
+            if self._asked_at > WAL_MOST:
+                self._restart_wal()
+            elif self.wanted:
+                self._merge_search()
+        except dbapi2.DatabaseError as error:
+            self._segments = 0
+            log.warning("tidying put off: %s", error)
+
+    def _merge_search(self) -> None:
+        before = self._connection.total_changes
+        self._connection.execute("insert into search (search, rank) values ('merge', ?)", [MERGE_PAGES])
+        if self._connection.total_changes - before < 2:  # FTS5's own sign that nothing was left to merge
+            self._segments = 0
+        else:
+            self._segments = max(SEGMENTS_SOME, self._segments - 4)
+
+    def _restart_wal(self) -> None:
+        self._connection.execute("pragma busy_timeout = 50")
+        try:
+            self._connection.execute("pragma wal_checkpoint(restart)").fetchone()
+        finally:
+            self._connection.execute("pragma busy_timeout = 5000")
+        self._asked_at = self._wal_bytes() - WAL_MOST // 2  # where a long reader held it back, try again much later
+
+    def _wal_bytes(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except OSError:
+            return 0

@@ -1,0 +1,318 @@
+"""The one thread that writes (promise D2): the screen's acts first, all that wait in one commit; then a page from sync; then tidying."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, TypeVar
+
+from sync.protocol import Gap
+from workstation.domain.changes import Changes
+from workstation.domain.hlc import skewed
+from workstation.domain.ops import Op
+from workstation.store.batch import Batch
+from workstation.store.cipher import Database
+from workstation.store.errors import StoreClosed, machine_fault
+from workstation.store.ledger import Ledger
+from workstation.store.tidy import Tidy
+from workstation.store.tx import Author, Tx
+
+log = logging.getLogger("store")
+T = TypeVar("T")
+
+IDLE_S: Final = 0.05
+"""How long nothing must have come in before the writer tidies up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[T]):
+    """What an act returned, and what it changed, once that is on disk."""
+
+    value: T
+    changes: Changes
+
+
+@dataclass(slots=True)
+class _Act:
+    """A function of the screen, the phone or a service."""
+
+    fn: Callable[[Tx], Any]
+    future: Future[Written[Any]]
+
+
+@dataclass(slots=True)
+class Arrival:
+    """Ops from a peer, unpacked and in order; `done` counts those committed."""
+
+    ops: Sequence[tuple[Op, bytes]]
+    future: Future[Changes]
+    done: int = 0
+    changes: Changes = field(default_factory=Changes)
+
+
+@dataclass(slots=True)
+class _Plain:
+    """A small change beside the record, such as what the hub has acknowledged."""
+
+    fn: Callable[[Database], Changes]
+    future: Future[Changes]
+
+
+_Settle = Callable[[], None]
+
+
+class Writer:
+    """Owns the writing connection, the ledger and the clock. Made on the caller's thread, works on its own."""
+
+    def __init__(
+        self,
+        open_database: Callable[[], tuple[Database, Ledger, Author]],
+        committed: Callable[[Ledger], None],
+        announce: Callable[[Changes], None],
+        tidy: Callable[[Database], Tidy],
+        merge_page: int,
+    ) -> None:
+        self._open, self._make_tidy, self._merge_page = open_database, tidy, merge_page
+        self._committed, self._announce = committed, announce
+        self._wake = threading.Condition()
+        self._acts: deque[_Act | _Plain] = deque()
+        self._arrivals: deque[Arrival] = deque()
+        self._closing = False
+        self._open_tx: Tx | None = None
+        self.ready: Future[Ledger] = Future()
+        self.thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self.thread.start()
+
+    def submit(self, work: _Act | _Plain | Arrival) -> None:
+        """Hand work over; never waits for the disk."""
+        with self._wake:
+            if self._closing:
+                work.future.set_exception(StoreClosed("the record is closed"))
+                return
+            (self._arrivals if isinstance(work, Arrival) else self._acts).append(work)  # type: ignore[arg-type]
+            self._wake.notify()
+
+    def write(self, fn: Callable[[Tx], T]) -> Future[Written[T]]:
+        """An act in a transaction of its own; inside one, on this thread, a part of it that can fail alone."""
+        future: Future[Written[T]] = Future()
+        if threading.current_thread() is self.thread and self._open_tx is not None:
+            _part(self._open_tx, fn, future)
+        else:
+            self.submit(_Act(fn, future))
+        return future
+
+    @property
+    def open_tx(self) -> Tx | None:
+        """The transaction under way, for code that runs inside it; None on every other thread."""
+        return self._open_tx if threading.current_thread() is self.thread else None
+
+    def plain(self, fn: Callable[[Database], Changes]) -> Future[Changes]:
+        """A small change beside the record."""
+        future: Future[Changes] = Future()
+        self.submit(_Plain(fn, future))
+        return future
+
+    def close(self) -> None:
+        """Do what waits, then end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if threading.current_thread() is not self.thread:
+            self.thread.join()
+
+    # On the writer's thread from here on.
+
+    def _run(self) -> None:
+        try:
+            self._db, self._ledger, self._author = self._open()
+            self._tidy = self._make_tidy(self._db)
+        except BaseException as error:
+            self.ready.set_exception(error)
+            return
+        self.ready.set_result(self._ledger.copy())
+        try:
+            while self._turn():
+                pass
+        finally:
+            self._db.conn.close()
+
+    def _turn(self) -> bool:
+        """One commit, or one step of tidying; false when all is done and the store closes."""
+        with self._wake:
+            if not self._acts and not self._arrivals:
+                if self._closing:
+                    return False
+                self._wake.wait(IDLE_S if self._tidy.wanted else None)
+            acts = list(self._acts)
+            self._acts.clear()
+            arrivals = [] if acts else self._next_arrivals()
+        if acts:
+            self._commit_acts(acts)
+        elif arrivals:
+            self._commit_arrivals(arrivals)
+        elif not self._closing:
+            self._tidy.step()
+        if self._tidy.pressing:
+            self._tidy.step()
+        return True
+
+    def _next_arrivals(self) -> list[Arrival]:
+        """Arrivals that fit one merge page together; a longer one comes back until it is done."""
+        taken: list[Arrival] = []
+        room = self._merge_page
+        for arrival in list(self._arrivals):
+            if not arrival.done and not arrival.future.running() and not arrival.future.set_running_or_notify_cancel():
+                self._arrivals.remove(arrival)
+                continue
+            left = len(arrival.ops) - arrival.done
+            if taken and left > room:
+                break
+            taken.append(arrival)
+            room -= left
+        return taken
+
+    def _commit_acts(self, acts: Sequence[_Act | _Plain]) -> None:
+        settled: list[_Settle] = []
+        mark = self._ledger.copy()
+        changes = Changes()
+        try:
+            self._db.conn.execute("begin immediate")
+            for act in acts:
+                if not act.future.set_running_or_notify_cancel():
+                    continue
+                changes |= self._one(act, settled, alone=len(acts) == 1)
+            self._db.conn.execute("commit")
+        except BaseException as error:
+            self._undo(mark)
+            for act in acts:
+                if not act.future.done() and not act.future.cancelled():
+                    act.future.set_exception(_told(error))
+            return
+        self._tidy.note_commit()
+        self._publish(changes, settled)
+
+    def _one(self, act: _Act | _Plain, settled: list[_Settle], *, alone: bool) -> Changes:
+        """Run one act; a failure takes back that act alone."""
+        if isinstance(act, _Plain):
+            plain = act.fn(self._db)
+            settled.append(lambda: act.future.set_result(plain))
+            return plain
+        tx = Tx(self._db, self._ledger, self._author)
+        self._open_tx = tx
+        try:
+            value = act.fn(tx) if alone else tx.nested(act.fn)
+            changes = tx.seal()
+        except BaseException as error:
+            if alone or not self._db.conn.in_transaction:
+                raise
+            told = _told(error)
+            settled.append(lambda: act.future.set_exception(told))
+            return Changes()
+        finally:
+            self._open_tx = None
+        changes = replace(changes, local=True)
+        settled.append(lambda: act.future.set_result(Written(value, changes)))
+        return changes
+
+    def _commit_arrivals(self, arrivals: Sequence[Arrival]) -> None:
+        mark = self._ledger.copy()
+        batch = Batch(self._db.conn, self._ledger, self._author.replica)
+        taken: list[tuple[Arrival, int]] = []
+        refused: list[tuple[Arrival, Gap]] = []
+        try:
+            self._db.conn.execute("begin immediate")
+            room = self._merge_page
+            for arrival in arrivals:
+                if gap := self._gap(arrival):
+                    refused.append((arrival, gap))
+                    continue
+                until = min(len(arrival.ops), arrival.done + room)
+                self._merge(batch, arrival.ops[arrival.done : until])
+                room -= until - arrival.done
+                taken.append((arrival, until))
+            batch.flush()
+            self._db.conn.execute("commit")
+        except BaseException as error:
+            self._undo(mark)
+            self._retry_alone(arrivals, error)
+            return
+        self._tidy.note_commit()
+        settled = [self._end(arrival, error) for arrival, error in refused]
+        for arrival, until in taken:
+            arrival.done = until
+            arrival.changes |= batch.changes
+            if until == len(arrival.ops):
+                settled.append(self._end(arrival))
+        self._publish(batch.changes, settled)
+
+    def _end(self, arrival: Arrival, error: BaseException | None = None) -> _Settle:
+        """Take an arrival off the list; gives how its future is to be settled."""
+        self._arrivals.remove(arrival)
+        if error is not None:
+            return lambda: arrival.future.set_exception(error)
+        return lambda: arrival.future.set_result(arrival.changes)
+
+    def _retry_alone(self, arrivals: Sequence[Arrival], error: BaseException) -> None:
+        """One arrival that the machine cannot take must not fail those that came with it."""
+        if len(arrivals) > 1:
+            for arrival in arrivals:
+                self._commit_arrivals([arrival])
+            return
+        self._end(arrivals[0], _told(error))()
+
+    def _gap(self, arrival: Arrival) -> Gap | None:
+        """What is missing before the ops still to be merged, so that nothing of an arrival with a gap is applied."""
+        reached: dict[int, int] = {}
+        for op, _ in arrival.ops[arrival.done :]:
+            have = reached.get(op.replica, self._ledger.seq(op.replica))
+            if op.seq > have + 1:
+                return Gap(op.replica, have + 1, op.seq, self._ledger.vector)
+            reached[op.replica] = max(have, op.seq)
+        return None
+
+    def _merge(self, batch: Batch, ops: Sequence[tuple[Op, bytes]]) -> None:
+        fresh = []
+        reached: dict[int, int] = {}
+        for op, raw in ops:
+            if op.seq > reached.get(op.replica, self._ledger.seq(op.replica)):
+                reached[op.replica] = op.seq
+                fresh.append((op, raw))
+        batch.load(op.entity for op, _ in fresh)
+        now = self._author.clock.now_ms()
+        for op, raw in fresh:
+            self._author.hlc.merge(op.hlc)
+            batch.add(op, raw, skewed=skewed(op.hlc, now))
+
+    def _undo(self, mark: Ledger) -> None:
+        if self._db.conn.in_transaction:
+            self._db.conn.execute("rollback")
+        self._ledger.put_back(mark)
+
+    def _publish(self, changes: Changes, settled: Sequence[_Settle]) -> None:
+        """Tell those who wait first, then the listeners."""
+        self._committed(self._ledger)
+        for settle in settled:
+            settle()
+        if changes:
+            self._announce(changes)
+
+
+def _part(tx: Tx, fn: Callable[[Tx], T], future: Future[Written[T]]) -> None:
+    try:
+        value = tx.nested(fn)
+    except Exception as error:
+        future.set_exception(error)
+    else:
+        future.set_result(Written(value, replace(tx.seal(), local=True)))
+
+
+def _told(error: BaseException) -> BaseException:
+    fault = machine_fault(error) if isinstance(error, Exception) else None
+    if fault is None:
+        return error
+    fault.__cause__ = error
+    return fault
