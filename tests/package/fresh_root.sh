@@ -30,6 +30,7 @@ outside() {
     fi
     command -v debootstrap >/dev/null || fail "debootstrap is missing: run ./test once, it installs it"
     root=$(mktemp -d "${TMPDIR:-/var/tmp}/tahuri-fresh.XXXXXX") || fail "no room for a root"
+    chmod 755 "$root"
     trap 'rm -rf --one-file-system "$root"' EXIT
     trap 'exit 130' INT TERM
     FRESH_INSIDE=$root unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
