@@ -18,8 +18,8 @@ def one_line(words: IncidentWords) -> Columns:
     cells = _Cells(words)
     return (
         cells.priority(36),
-        cells.number(78),
-        Column("type", "board.type", 214, cells.type, lambda r, _n: words.type(r)),
+        cells.number(100),
+        Column("type", "board.type", 206, cells.type, lambda r, _n: words.type(r)),
         Column("place", "board.place", 0, cells.place, lambda r, _n: words.place(r)),
         cells.age(62),
         cells.target(206),
@@ -34,7 +34,14 @@ def two_lines(words: IncidentWords) -> Columns:
     cells = _Cells(words)
     return (
         cells.priority(42),
-        Column("number", "board.number", 92, cells.number_and_age, lambda r, n: f"{words.number(r)}, {words.age(r, n)}, {r.desk}", repaint=Repaint.MINUTE),
+        Column(
+            "number",
+            "board.number",
+            98,
+            cells.number_and_age,
+            lambda r, n: f"{words.number(r)}, {words.age(r, n)}, {r.desk}",
+            repaint=Repaint.MINUTE,
+        ),
         Column("incident", "board.incident", 0, cells.incident, lambda r, _n: f"{words.type(r)}, {words.place(r)}"),
         cells.target(196),
         cells.agencies(270),
@@ -47,8 +54,8 @@ def queue(words: IncidentWords) -> Columns:
     cells = _Cells(words)
     return (
         cells.priority(38),
-        cells.number(78),
-        Column("type", "board.type", 176, cells.type, lambda r, _n: words.type(r)),
+        cells.number(100),
+        Column("type", "board.type", 172, cells.type, lambda r, _n: words.type(r)),
         Column("place", "board.place", 0, cells.village, lambda r, _n: words.place(r)),
         Column("state", "queue.state", 92, cells.state, lambda r, n: words.state(r, n)[0], repaint=Repaint.MINUTE),
         cells.age(64),
@@ -84,7 +91,9 @@ class _Cells:
         return Column("target", "board.target", width, self._target, self._words.clock, repaint=Repaint.TENTH)
 
     def agencies(self, width: int) -> Column[BoardRow]:
-        return Column("agencies", "board.agencies", width, self._agencies, lambda r, _n: self._words.assignments(r), inset=10)
+        return Column(
+            "agencies", "board.agencies", width, self._agencies, lambda r, _n: self._words.assignments(r), inset=10
+        )
 
     def desk(self, width: int) -> Column[BoardRow]:
         def paint(pencil: Pencil, rect: QRectF, row: BoardRow, _now: int) -> None:
@@ -120,10 +129,10 @@ class _Cells:
         pencil.text(second, self._words.place(row), "small", "text2")
 
     def _target(self, pencil: Pencil, rect: QRectF, row: BoardRow, now: int) -> None:
-        pencil.text(rect.adjusted(pencil.px(6), 0, -pencil.px(78), 0), self._words.target(row), "body", "text2" if row.deadline else "text3")
         reading = left(now, row.deadline_from_at, row.deadline_at)
-        if reading is not None:
-            pencil.clock(rect.adjusted(0, 0, -pencil.px(2), 0), reading)
+        taken = 0.0 if reading is None else pencil.clock(rect.adjusted(0, 0, -pencil.px(2), 0), reading)
+        room = rect.adjusted(pencil.px(6), 0, -taken - pencil.px(8), 0)
+        pencil.text(room, self._words.target(row), "body", "text2" if row.deadline else "text3")
 
     def _agencies(self, pencil: Pencil, rect: QRectF, row: BoardRow, _now: int) -> None:
         x, middle = rect.left() + pencil.px(10), rect.center().y()

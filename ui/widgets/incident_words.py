@@ -33,18 +33,21 @@ class IncidentWords:
         return self.type_name(row.type) if row.type else tr("board.no_type")
 
     def type_name(self, key: str) -> str:
-        return self._desk.catalogue.type_name(key, language())
+        known_type = self._desk.catalogue.types.get(key)
+        return known_type.label(language()) if known_type else figures.plain(key)
 
     def agency(self, key: str) -> str:
-        return self._desk.catalogue.agency_name(key, language())
+        known_agency = self._desk.catalogue.agencies.get(key)
+        return known_agency.short if known_agency else figures.plain(key)
 
     def village(self, row: BoardRow) -> str:
         if not row.village:
             return figures.plain(row.place or row.landmark) or tr("board.no_place")
-        return self._desk.gazetteer.name(row.village)
+        return self._desk.gazetteer.label(row.village, short=True)
 
     def district(self, row: BoardRow) -> str:
-        return self._desk.gazetteer.district(row.village) if row.village else ""
+        place = self._desk.gazetteer.get(row.village) if row.village else None
+        return place.district if place and place.district != place.name else ""
 
     def place(self, row: BoardRow) -> str:
         """Waihoka · Sirimau"""

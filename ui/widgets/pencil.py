@@ -104,10 +104,13 @@ class Pencil:
     def sync(self, center: QPointF, state: Sync, px: float = 15) -> None:
         marks.paint_sync(self.painter, self.theme, center, state, px)
 
-    def clock(self, rect: QRectF, reading: Reading) -> None:
-        """A running clock at the right of `rect`: plain, amber edge and triangle, or red fill counting up."""
+    def clock(self, rect: QRectF, reading: Reading) -> float:
+        """A running clock at the right of `rect`: plain, amber edge and triangle, or red fill; returns the width taken."""
         inner = rect.adjusted(0, 0, -self.px(6), 0) if reading.pace is Pace.PLAIN else rect
         marks.paint_clock(self.painter, self.theme, inner, reading.text, reading.pace.value)
+        if reading.pace is Pace.PLAIN:
+            return self.width(reading.text, "number") + self.px(8)
+        return self.width(reading.text, "strong") + self.px(28 if reading.pace is Pace.AMBER else 14)
 
     def cap(self, x: float, middle: float, keys: str, token: str = "text2", edge: str = "edge") -> float:
         return marks.paint_keycap(self.painter, self.theme, x, middle, keys, token, edge)

@@ -11,8 +11,20 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -67,7 +79,9 @@ class Group:
 class RowsModel(QAbstractTableModel, Generic[R]):
     """The rows in their order; `show` finds out what changed and announces only that."""
 
-    def __init__(self, columns: Sequence[Column[R]], key: Callable[[R], Hashable], parent: QObject | None = None) -> None:
+    def __init__(
+        self, columns: Sequence[Column[R]], key: Callable[[R], Hashable], parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
         self.now_ms = 0
@@ -248,6 +262,7 @@ class Table(QTableView, Generic[R]):
         *,
         row: int,
         group_row: int = 26,
+        header: bool = True,
         name: str,
         parent: QWidget | None = None,
     ) -> None:
@@ -271,7 +286,9 @@ class Table(QTableView, Generic[R]):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        # Never a bar that appears and pushes the columns aside under the hand: `paintEvent` shows where one is.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.horizontalHeader().setVisible(header)
         self.setWordWrap(False)
         self.doubleClicked.connect(self._open)
         self.rows.modelReset.connect(self._settle_rows)
@@ -349,7 +366,26 @@ class Table(QTableView, Generic[R]):
         minute = was // 60_000 != now_ms // 60_000
         for n, column in enumerate(self.rows.columns):
             if column.repaint is Repaint.TENTH or (column.repaint is Repaint.MINUTE and minute):
-                self.viewport().update(QRect(self.columnViewportPosition(n), 0, self.columnWidth(n), self.viewport().height()))
+                self.viewport().update(
+                    QRect(self.columnViewportPosition(n), 0, self.columnWidth(n), self.viewport().height())
+                )
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        bar = self.verticalScrollBar()
+        if bar.maximum() <= 0:
+            return
+        view = self.viewport().height()
+        whole = view + bar.maximum()
+        tall = max(12.0, view * view / whole)
+        top = (view - tall) * bar.value() / bar.maximum()
+        painter = QPainter(self.viewport())
+        painter.fillRect(QRectF(self.viewport().width() - 3, top, 3, tall), self.theme.color("edge"))
+        painter.end()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        super().scrollContentsBy(dx, dy)
+        self.viewport().update()
 
     # -------------------------------------------------- keys and mouse
     def keyPressEvent(self, event: QKeyEvent) -> None:
