@@ -1,6 +1,7 @@
 """The exact bytes that travel and lie on disk: one op, a frame of ops, the messages around them, and their limits.
 
-Everything that arrives is hostile until it has passed `unpack` or `open_frame`; those refuse with a sentence and apply nothing.
+Everything that arrives is hostile until it has passed `unpack` or `open_frame`; those refuse with a sentence and apply
+nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class ProtocolError(ValueError):
 
 
 class ChainBroken(ProtocolError):
-    """The ops of a replica do not lead to the head that was announced: altered, left out, or two histories (promise M1)."""
+    """The ops of a replica do not lead to the announced head: altered, left out, or two histories (promise M1)."""
 
     def __init__(self, replica: int, seq: int) -> None:
         super().__init__(f"replica {replica}: the ops up to {seq} do not match their announced hash")
@@ -61,7 +62,7 @@ class Gap(ProtocolError):
 
 
 class Stored(NamedTuple):
-    """One op as it lies in a log: its dot, the author's exact bytes, and the chain's hash after it (b"" = not known)."""
+    """One op as it lies in a log: its dot, the author's exact bytes, the chain's hash after it (b"" = not known)."""
 
     replica: int
     seq: int
@@ -190,8 +191,8 @@ def pack_frame(ops: Sequence[Stored]) -> bytes:
 def open_frame(packed: bytes, vector: Vector, heads: Heads) -> list[Stored]:
     """The ops of a frame the receiver lacks, in their order, after every check; nothing is applied here.
 
-    `vector` and `heads` say what the receiver has. Ops it has are left out. Raises Gap, ChainBroken, or ProtocolError for
-    what is no frame, too large, or of another version.
+    `vector` and `heads` say what the receiver has. Ops it has are left out. Raises Gap, ChainBroken, or ProtocolError
+    for what is no frame, too large, or of another version.
     """
     frame = _decoded(packed)
     announced = {replica: (seq, head) for replica, seq, head in frame.heads}
@@ -240,7 +241,10 @@ def _decoded(packed: bytes) -> _Frame:
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """Who asks, and what they have. `epoch` is the hub's last known life (b"" = none), `now_ms` the asker's wall clock."""
+    """Who asks, and what they have.
+
+    `epoch` is the hub's last known life (b"" = none), `now_ms` the asker's wall clock.
+    """
 
     protocol: int
     site: str
@@ -288,7 +292,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why something was not taken: a sentence for IT, a word for the program, and the vector that tells how to go on."""
+    """Why something was not taken: a sentence for IT, a word for the program, and the vector to go on from."""
 
     sentence: str
     vector: dict[int, int] = {}

@@ -1,7 +1,7 @@
 """Calls out of offers: which rings at which desks were one caller, and what became of the call (promise M11).
 
-Pure functions of the set of offers. `neighbours` bounds the set to look at after one offer changed: whatever lies outside it
-cannot change its call.
+Pure functions of the set of offers. `neighbours` bounds the set to look at after one offer changed: whatever lies
+outside it cannot change its call.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ KEY_GAP_MS: Final = 3_600_000
 
 @dataclass(frozen=True, slots=True, order=True)
 class Offer:
-    """What joining looks at. `number` is E.164 where known, else as shown; "" = none came. `key` is the join header's value."""
+    """What joining looks at.
+
+    `number` is E.164 where known, else as shown; "" = none came. `key` is the join header's value.
+    """
 
     rang_at: int
     uid: Uid
@@ -57,8 +60,8 @@ def chains(offers: Iterable[Offer], gap_ms: int) -> Iterator[list[Offer]]:
 def joined(offers: Iterable[Offer]) -> dict[Uid, Uid]:
     """The call of each offer: offer uid to the uid of the first offer of its call.
 
-    Equal headers join. Without a header an equal number joins within `WINDOW_MS` of the first; without a number too, different
-    desks within the same window, never two rings at one desk.
+    Equal headers join. Without a header an equal number joins within `WINDOW_MS` of the first; without a number too,
+    different desks within the same window, never two rings at one desk.
     """
     everyone = sorted(offers)
     parents: dict[Uid, Offer] = {}
@@ -122,12 +125,12 @@ class Rings(Protocol):
     """Where offers are looked up: by header, by number among all, and the ones that have neither."""
 
     def near(self, trait: str, value: str, at: int, *, back: bool) -> Iterator[Offer]:
-        """Offers with this value of `key`, `number` or (`neither`, "") by time, away from `at`, those at `at` included."""
+        """Offers with this value of `key`, `number` or (`neither`, "") by time, away from `at` and with it."""
         ...
 
 
 def neighbours(seeds: Iterable[Offer], rings: Rings) -> set[Offer]:
-    """All offers whose call may depend on the seeds, whole: `joined` of them is what `joined` of everything says of them."""
+    """All offers whose call may depend on the seeds, whole: `joined` of them says what `joined` of all would."""
     found: set[Offer] = set()
     waiting = list(seeds)
     while waiting:
@@ -185,7 +188,10 @@ def _turn(entry: Entry) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class CallStanding:
-    """How a call went. `offer` is the answered one, else the first; `status`: ringing, talking, held, ended, abandoned."""
+    """How a call went.
+
+    `offer` is the answered one, else the first; `status`: ringing, talking, held, ended, abandoned.
+    """
 
     offer: Uid
     status: str
@@ -198,8 +204,8 @@ class CallStanding:
 def call_standing(offers: Iterable[tuple[Offer, OfferStanding]]) -> CallStanding:
     """What became of a call, out of its offers (at least one).
 
-    Abandoned is only what no desk answered and no desk still rings for; an offer that ended because the call was answered
-    elsewhere proves an answer whose own op may still be on its way.
+    Abandoned is only what no desk answered and no desk still rings for; an offer that ended because the call was
+    answered elsewhere proves an answer whose own op may still be on its way.
     """
     rings = sorted(offers, key=lambda pair: pair[0])
     answered = sorted(

@@ -90,7 +90,8 @@ class Hlc:
     def tick(self) -> int:
         """The stamp for a new op: after everything seen, unless the wall was stepped back by more than the bound.
 
-        A clock that stood in the future and was put right would otherwise go on stamping the future until it gets there.
+        A clock that stood in the future and was put right would otherwise go on stamping the future until it gets
+        there.
         """
         now = stamp(self._clock.now_ms())
         if skewed(self.last, self._clock.now_ms()):
@@ -99,7 +100,7 @@ class Hlc:
         return self.last
 
     def merge(self, remote: int) -> bool:
-        """Take note of a peer's stamp, at most `LEAD_MS` past the own wall clock; true when the stamp was beyond that."""
+        """Take note of a peer's stamp, at most `LEAD_MS` past the own wall clock; true when it was beyond that."""
         now_ms = self._clock.now_ms()
         self.last = max(self.last, min(remote, stamp(now_ms + LEAD_MS)))
         return skewed(remote, now_ms)

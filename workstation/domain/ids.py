@@ -58,7 +58,10 @@ class SystemIds:
 
 
 class SeededIds:
-    """The same names every time for the same seed: tests, benchmarks and the simulation. Never for secrets on a desk."""
+    """The same names every time for the same seed: tests, benchmarks and the simulation.
+
+    Never for secrets on a desk.
+    """
 
     def __init__(self, seed: int, clock: Clock | None = None) -> None:
         self._random = random.Random(seed)

@@ -1,7 +1,7 @@
 """The fold: what a set of ops says an entity is (promises M3, M4, M5, M8).
 
-Pure and free of order: any order of the same ops, with any repeated, gives the same state, on desk and hub alike. It never
-raises on what a peer wrote; what does not fit is left out of the state and stays in the log.
+Pure and free of order: any order of the same ops, with any repeated, gives the same state, on desk and hub alike. It
+never raises on what a peer wrote; what does not fit is left out of the state and stays in the log.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Register:
-    """A multi-value register with a last-writer face: `live` are the writes nobody replaced, `gone` every dot named as replaced.
+    """A multi-value register with a last-writer face.
 
-    `gone` keeps dots whose write has not arrived, or arrives again, from coming back to life.
+    `live` are the writes nobody replaced, `gone` every dot named as replaced: it keeps those whose write has not
+    arrived, or arrives again, from coming back to life.
     """
 
     live: dict[Dot, Write] = field(default_factory=dict)
@@ -142,7 +143,10 @@ class State:
         return sorted((entry for entry in self.entries.values() if entry.kind == kind), key=_order)
 
     def stamp(self, kind: str) -> int | None:
-        """When something first happened, ms UTC, corrections heeded; None = not yet. `kind` is the op's, or the creation's."""
+        """When something first happened, ms UTC, corrections heeded; None = not yet.
+
+        `kind` is the op's, or the creation's.
+        """
         entries = [entry for entry in self.entries.values() if entry.kind == kind]
         if self.created and self.created.kind == kind:
             entries.append(self.created)
@@ -253,7 +257,7 @@ def fold(ops: Iterable[Op]) -> dict[Uid, State]:
 
 
 def join(states: Iterable[State]) -> State:
-    """One state out of several: a call out of its offers (promise M11), or one entity's state out of two halves of its ops.
+    """One state out of several: a call out of its offers (M11), or an entity's state out of two halves of its ops.
 
     Associative, commutative, and harmless to repeat. The argument states are left as they are.
     """

@@ -1,7 +1,7 @@
 """Ops: every act in the record, their kinds, and what a service may append.
 
-An op is never refused on the way in from a peer (promise M8): unknown kinds, unknown fields and values that do not fit are
-kept and forwarded. `check` stands only at the door through which this desk's own services write.
+An op is never refused on the way in from a peer (promise M8): unknown kinds, unknown fields and values that do not fit
+are kept and forwarded. `check` stands only at the door through which this desk's own services write.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ TEXT_LIMIT: Final = 16_000
 
 
 class Op(NamedTuple):
-    """One act: who (replica, person, site), when (hlc, at), on what (entity), what (kind, version, body). Promise M1."""
+    """One act: who (replica, person, site), when (hlc, at), on what (entity), what (kind, version, body).
+
+    Promise M1.
+    """
 
     replica: int
     seq: int
@@ -144,7 +147,7 @@ CHOICES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 
 Upcaster = Callable[[Op], Op]
 UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {}
-"""(kind, version) to the pure function that rewrites an op of that version as the next; empty while there is one version."""
+"""(kind, version) to the pure function that rewrites an op as the next version would; empty while there is one."""
 
 
 def upcast(op: Op) -> Op:

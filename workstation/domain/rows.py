@@ -100,7 +100,10 @@ class AssignmentRow:
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:
-    """One incident as the board shows it. `deadline_at` is the next target (None = no clock runs), `deadline` its catalogue key."""
+    """One incident as the board shows it.
+
+    `deadline_at` is the next target (None = no clock runs), `deadline` its catalogue key.
+    """
 
     uid: Uid
     number: str
@@ -219,7 +222,10 @@ class DeskRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """The lead's strip, over the hours given. None where there is nothing to count; `offline_s` says what is not in the figures."""
+    """The lead's strip, over the hours given.
+
+    None where there is nothing to count; `offline_s` says what is not in the figures.
+    """
 
     from_at: int
     to_at: int
@@ -241,7 +247,10 @@ class QueueFigures:
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """The honest word on the wire. `state`: up, down, off (no hub set), refused (`sentence` says why and what to do)."""
+    """The honest word on the wire.
+
+    `state`: up, down, off (no hub set), refused (`sentence` says why and what to do).
+    """
 
     state: str
     since_at: int
@@ -267,7 +276,10 @@ class RingView:
 
 @dataclass(frozen=True, slots=True)
 class PhoneState:
-    """What the strip shows. `line`: registered, trying, failed, off; `may_ring` is False when no inbound proof in 30 s (promise P4)."""
+    """What the strip shows.
+
+    `line`: registered, trying, failed, off; `may_ring` is False when no inbound proof in 30 s (promise P4).
+    """
 
     line: str
     sentence: str

@@ -1,4 +1,4 @@
-"""Ops on their way into the record within one transaction: folded in memory, then written as op rows, states and projections."""
+"""Ops on their way into the record within one transaction: folded in memory, then written as rows."""
 
 from __future__ import annotations
 
@@ -123,8 +123,9 @@ class Batch:
     def _write(self, touched: Iterable[Held]) -> None:
         touched = list(touched)
         self._connection.executemany(
-            """insert into entity (id, uid, type, rivals, own_seq, state) values (?,?,?,?,?,?) on conflict (id) do update
-               set type = excluded.type, rivals = excluded.rivals, own_seq = excluded.own_seq, state = excluded.state""",
+            """insert into entity (id, uid, type, rivals, own_seq, state) values (?,?,?,?,?,?)
+               on conflict (id) do update set type = excluded.type, rivals = excluded.rivals,
+               own_seq = excluded.own_seq, state = excluded.state""",
             [(h.id, h.uid, h.state.type, len(h.state.rivals), h.own_seq, pack_state(h.state)) for h in touched],
         )
         self.changes |= self._projection.write(touched)

@@ -1,4 +1,4 @@
-"""Offer rows and call rows: which rings were one caller, brought up to date around the offers that changed (promise M11)."""
+"""Offer rows and call rows: which rings were one caller (promise M11), kept up to date around what changed."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _FACTS: Final = ("number", "e164", "identity", "display", "dialled")
 _REGISTERS: Final = ("type", "callback", "caller_name", "relation", "language")
 _OFFER: Final = (
-    "id", "uid", "call", "rang_at", "answered_at", "ended_at", "reason", "status", "number", "e164", "caller", "identity",
-    "display", "dialled", "key", "sip_call_id", "desk", "own_seq",
+    "id", "uid", "call", "rang_at", "answered_at", "ended_at", "reason", "status", "number", "e164", "caller",
+    "identity", "display", "dialled", "key", "sip_call_id", "desk", "own_seq",
 )  # fmt: skip
 _CALL: Final = (
     "uid", "offer", *_FACTS, "caller", "rang_at", "answered_at", "ended_at", "reason", "status", "desk", "offers",
@@ -72,7 +72,7 @@ class CallRows:
         self._rings = _Rings(connection)
 
     def write(self, touched: Sequence[Held]) -> set[Uid]:
-        """Bring the rows of these offers and their calls up to date; gives the calls that changed, also those that ceased."""
+        """Bring the rows of these offers and their calls up to date; gives the calls that changed or ceased."""
         seeds: set[Offer] = set()
         rows = []
         for held in touched:

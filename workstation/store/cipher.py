@@ -1,8 +1,8 @@
 """SQLite as this program uses it: SQLCipher's build, and sqlite-utils made to know it.
 
-sqlite-utils catches the exceptions of `sqlite3`, or of a module called `pysqlite3` when there is one; sqlcipher3's own are
-neither, so its recoveries would be missed. This module answers to that name, whichever of the two is imported first.
-Nobody else imports sqlite_utils or sqlcipher3: `Database` comes from `workstation.store`.
+sqlite-utils catches the exceptions of `sqlite3`, or of a module called `pysqlite3` when there is one; sqlcipher3's own
+are neither, so its recoveries would be missed. This module answers to that name, whichever of the two is imported
+first. Nobody else imports sqlite_utils or sqlcipher3: `Database` comes from `workstation.store`.
 """
 
 from __future__ import annotations

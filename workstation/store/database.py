@@ -1,4 +1,4 @@
-"""Opening the file: refused untouched when it is newer, foreign or under another key; copied before it is migrated (D1, D3)."""
+"""Opening the file: refused untouched when newer, foreign or under another key; copied before migrating (D1, D3)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def _check(path: Path, connection: Connection, plain: bool, steps: Migrations) -
     known = {step.name for step in steps._migrations}
     if newer := [name for name in applied if name not in known]:
         raise StoreRefused(
-            f"{path.name} was written by a newer version of this program ({newer[-1]}); it was left as it is: update this desk"
+            f"{path.name} was written by a newer version of this program ({newer[-1]}); "
+            "it was left as it is: update this desk"
         )
     if applied and (pending := steps.pending(db)):
         _copy(connection, path.with_name(f"{path.name}.before-{pending[0].name}"))

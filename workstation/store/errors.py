@@ -12,7 +12,10 @@ class StoreRefused(Exception):
 
 
 class StoreFailed(Exception):
-    """The machine could not keep or read the record: disk full, input/output error, damaged file. Not a fault of the program."""
+    """The machine could not keep or read the record: disk full, input/output error, damaged file.
+
+    Not a fault of the program.
+    """
 
 
 class StoreClosed(Exception):

@@ -10,7 +10,7 @@ from workstation.store.cipher import Connection
 
 @dataclass(slots=True)
 class Ledger:
-    """Vector and chain heads, the newest arrival number and entity number; copied before and put back after a failure."""
+    """Vector and chain heads, the newest arrival number and entity number; put back after a failure."""
 
     vector: dict[int, int] = field(default_factory=dict)
     heads: dict[int, bytes] = field(default_factory=dict)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 TABLES: Final = ("incident", "offer", "assignment", "person")
 _INCIDENT: Final = (
-    "id", "uid", "number", "desk", "opened_at", "closed_at", "status", "open", "complete", "type", "priority", "village",
-    "place", "landmark", "street", "lat", "lon", "callback", "caller_name", "disposition", "rivals", "own_seq",
+    "id", "uid", "number", "desk", "opened_at", "closed_at", "status", "open", "complete", "type", "priority",
+    "village", "place", "landmark", "street", "lat", "lon", "callback", "caller_name", "disposition", "rivals",
+    "own_seq",
 )  # fmt: skip
 _ASSIGNMENT: Final = (
     "id", "uid", "incident", "agency", "channel", "unit", "step", "planned_at", "notified_at", "acknowledged_at",
@@ -146,7 +147,7 @@ def _person(held: Held) -> tuple[Any, ...]:
 
 
 def seat(state: State) -> tuple[str, int | None]:
-    """Where a person is signed in, and since when: the newest sign-in that no sign-out at the same desk has followed."""
+    """Where a person is signed in, and since when: the newest sign-in that no sign-out at its desk has followed."""
     left = {as_text(entry.body.get("desk")): (entry.hlc, entry.replica) for entry in state.of("person.signed_out")}
     for entry in reversed(state.of("person.signed_in")):
         desk = as_text(entry.body.get("desk"))

@@ -28,7 +28,7 @@ class Reader:
         self._thread.start()
 
     def read(self, fn: Callable[[Database], T]) -> Future[T]:
-        """Ask; `result()` raises what `fn` raised, StoreFailed for a fault of the machine, StoreClosed after `close`."""
+        """Ask; `result()` raises what `fn` raised, StoreFailed for the machine's fault, StoreClosed after `close`."""
         future: Future[T] = Future()
         with self._gate:
             if self._closed:

@@ -132,7 +132,7 @@ def skewed(db: Database, limit: int = 200) -> list[Skewed]:
 
 
 def broken_chains(db: Database) -> dict[int, int]:
-    """Replicas whose stored ops do not lead to their stored heads: replica to the first seq that is wrong (promise M1)."""
+    """Replicas whose stored ops do not lead to their stored heads: replica to the first wrong seq (promise M1)."""
     broken: dict[int, int] = {}
     for replica, last, last_head in db.conn.execute("select replica, seq, head from replica").fetchall():
         head, expected = GENESIS, 1

@@ -1,4 +1,4 @@
-"""Folding the whole log again after the meaning of ops has changed: the record stays, everything made from it is made anew."""
+"""Folding the whole log again after the meaning of ops has changed: the record stays, its rows are made anew."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _MADE = ("incident", "link", "offer", "call", "assignment", "person")
 
 
 def refold(db: Database, ledger: Ledger, own: int) -> bool:
-    """Make states, rows and search anew when they come of another version of the fold; one transaction. True when done."""
+    """Make states, rows and search anew when they come of another version of the fold; one transaction.
+
+    True when done.
+    """
     row = db.conn.execute("select v from meta where k = 'fold'").fetchone()
     if row and row[0] == FOLD_VERSION:
         return False

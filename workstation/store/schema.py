@@ -1,7 +1,8 @@
 """The tables, as steps that sqlite-utils' own `Migrations` applies.
 
-`op` is the record; everything else is made from it and can be made again. Face columns are copies for the screen: what does
-not fit a column shows empty there and stays in the state. A released step is never edited; a change is a new step.
+`op` is the record; everything else is made from it and can be made again. Face columns are copies for the screen: what
+does not fit a column shows empty there and stays in the state. A released step is never edited; a change is a new
+step.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ MIGRATIONS: Final = Migrations("tahuri")
 
 _FIRST = (
     "create table meta (k text primary key, v) without rowid",
-    # seq and head: how far each replica's chain reaches here; acked: how far the hub has it; desk: what its ops call it.
+    # seq, head: how far each replica's chain reaches here; acked: how far the hub has it; desk: what its ops call it.
     """create table replica (replica integer primary key, seq integer not null, head blob not null,
        acked integer not null default 0, desk text not null default '')""",
     # own_seq: this desk's newest op on it, for "still to be sent".
     """create table entity (id integer primary key, uid blob not null unique, type text not null,
        rivals integer not null, own_seq integer not null, state blob not null)""",
-    # n: the order of arrival here; raw: the author's exact bytes; head: the chain after it; skewed: its clock ran ahead.
+    # n: order of arrival here; raw: the author's exact bytes; head: the chain after it; skewed: its clock ran ahead.
     """create table op (n integer primary key, replica integer not null, seq integer not null, entity integer not null,
        kind text not null, at integer not null, skewed integer not null, raw blob not null, head blob not null)""",
     "create unique index op_dot on op (replica, seq)",
     "create index op_entity on op (entity)",
     "create index op_skewed on op (n) where skewed = 1",
-    """create table incident (id integer primary key, uid blob not null unique, number text not null, desk text not null,
-       opened_at integer not null, closed_at integer, status text not null, open integer not null,
+    """create table incident (id integer primary key, uid blob not null unique, number text not null,
+       desk text not null, opened_at integer not null, closed_at integer, status text not null, open integer not null,
        complete integer not null, type text not null, priority integer, village text not null, place text not null,
        landmark text not null, street text not null, lat real, lon real, callback text not null,
        caller_name text not null, disposition text not null, rivals integer not null, own_seq integer not null)""",
@@ -68,7 +69,7 @@ _FIRST = (
     # rowid = entity << 32 | op.n: a hit names the entity and the op; newest first is rowid order.
     """create virtual table search using fts5 (words, content='', contentless_delete=1,
        tokenize='unicode61 remove_diacritics 2')""",
-    # Automatic merges stall a commit by tens of milliseconds; the writer merges in small steps when it has nothing to do.
+    # Automatic merges stall a commit by tens of milliseconds; the writer merges in small steps when idle.
     "insert into search (search, rank) values ('automerge', 0)",
     "insert into search (search, rank) values ('crisismerge', 500)",
 )

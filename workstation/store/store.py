@@ -87,8 +87,8 @@ class Store:
     ) -> Store:
         """Open the record at `path`, or make it; returns when it can be written.
 
-        `key` is 32 raw bytes; None = plain, only by the development setting that says so. `replica` None = the number kept
-        in the file, drawn when it is made; a number given replaces that one for what is written from now on.
+        `key` is 32 raw bytes; None = plain, only by the development setting that says so. `replica` None = the number
+        kept in the file, drawn when it is made; a number given replaces that one for what is written from now on.
         Raises StoreRefused: wrong key, newer file, not ours, in use, SQLite too old. The file is then as it was.
         """
         clock = clock or SystemClock()
@@ -121,8 +121,8 @@ class Store:
     def merge(self, ops: Sequence[Stored]) -> Future[Changes]:
         """Take in ops of peers, in their order, at most `merge_page` in a transaction; done when all are on disk.
 
-        Ops already had are skipped. Raises ProtocolError here for bytes that are no op; `result()` raises Gap, with nothing
-        applied, where an op in between is missing.
+        Ops already had are skipped. Raises ProtocolError here for bytes that are no op; `result()` raises Gap, with
+        nothing applied, where an op in between is missing.
         """
         unpacked = []
         for stored in ops:
@@ -174,7 +174,10 @@ class Store:
             return dict(self._ledger.vector), dict(self._ledger.heads)
 
     def page(self, vector: Vector, limit: int) -> list[Stored]:
-        """Ops a peer with this vector lacks, in the order they arrived here. Waits for the disk; not for the screen's thread."""
+        """Ops a peer with this vector lacks, in the order they arrived here.
+
+        Waits for the disk; not for the screen's thread.
+        """
         return self._peers.ask(lambda db: reads.page(db, vector, limit))
 
     def digest(self) -> bytes:
@@ -182,11 +185,17 @@ class Store:
         return self._peers.ask(reads.digest)
 
     def unsent(self) -> tuple[int, int | None]:
-        """How many of this desk's ops the hub has not acknowledged, and when the oldest was written. Waits for the disk."""
+        """How many of this desk's ops the hub has not acknowledged, and when the oldest was written.
+
+        Waits for the disk.
+        """
         return self._peers.ask(lambda db: reads.unsent(db, self.replica))
 
     def acked(self, vector: Vector) -> Future[Changes]:
-        """Note what the hub has on disk, as it says; less than before when the hub went back. Changes: rows now sent."""
+        """Note what the hub has on disk, as it says; less than before when the hub went back.
+
+        Changes: rows now sent.
+        """
         return self._writer.plain(lambda db: acknowledge(db, vector, self.replica))
 
     def acked_vector(self) -> dict[int, int]:

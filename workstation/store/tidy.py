@@ -1,8 +1,9 @@
-"""What keeps the file in shape while nobody waits: small merge steps of the search index, and checkpoints of the WAL.
+"""What keeps the file in shape while nobody waits: small merge steps of the search index, and checkpoints.
 
-FTS5 merging by itself stalls a commit by up to 190 ms, and a checkpoint inside a commit by 50; so both are done here. A second
-connection on its own thread copies WAL pages back without blocking the writer (PASSIVE), but alone that never lets the WAL
-start over under load: past `WAL_MOST` the writer does it between two commits (RESTART), with little left to copy by then.
+FTS5 merging by itself stalls a commit by up to 190 ms, and a checkpoint inside a commit by 50; so both are done here.
+A second connection on its own thread copies WAL pages back without blocking the writer (PASSIVE), but alone that
+never lets the WAL start over under load: past `WAL_MOST` the writer does it between two commits (RESTART), with
+little left to copy by then.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class Tx:
     def append(self, kind: str, entity: Uid, body: Body, person: Uid = NOBODY) -> Dot:
         """Write one op of this desk; gives the dot that names it.
 
-        A close or reopening takes along which of its like were seen here, unless the body says so. Raises OpInvalid where
-        the body does not fit its kind or the entity is of another type.
+        A close or reopening takes along which of its like were seen here, unless the body says so. Raises OpInvalid
+        where the body does not fit its kind or the entity is of another type.
         """
         known = check(kind, body)
         state = self._batch.state(entity)

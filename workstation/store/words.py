@@ -1,4 +1,4 @@
-"""What of an op can be searched for: its text, as one piece that is never rewritten, so that an old address stays findable."""
+"""What of an op can be searched for: its text, one piece that is never rewritten, so an old address stays findable."""
 
 from __future__ import annotations
 

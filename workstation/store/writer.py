@@ -1,4 +1,7 @@
-"""The one thread that writes (promise D2): the screen's acts first, all that wait in one commit; then a page from sync; then tidying."""
+"""The one thread that writes (promise D2).
+
+The screen's acts first, all that wait in one commit; then a page from sync; then a step of tidying.
+"""
 
 from __future__ import annotations
 
