@@ -1,0 +1,73 @@
+"""Pages that repeat the code agree with it, and links of the pages lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.house.pages import IT, OPERATOR, ROOT, between, keys
+from workstation.settings import Settings
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.promise("U2")
+def test_the_operators_page_of_keys_is_the_table_of_actions() -> None:
+    assert between(OPERATOR, "keys") == keys(), "write it anew: python -m tests.house.pages"
+
+
+def said_default(value: object) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value}`" if value not in ("", ()) else ""
+
+
+def test_every_setting_is_explained_with_its_default() -> None:
+    settings = Settings()
+    real = {}
+    for section in fields(Settings):
+        rows = getattr(settings, section.name)
+        if is_dataclass(rows):
+            real |= {f"{section.name}.{row.name}": said_default(getattr(rows, row.name)) for row in fields(rows)}
+    said = dict(re.findall(r"^\| `([\w.]+)` \| (`[^`]*`|) ?\| \S", between(IT, "settings"), re.MULTILINE))
+    assert said == real
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_named_files_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    linked = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    missing = [link for link in linked if not (page.parent / link).exists()]
+    named = re.findall(r"`((?:docs|tests|resources|workstation|sync|ui)/[\w./-]+)`", text)
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert not missing
+
+
+def tracked() -> list[Path]:
+    folders = ("workstation", "sync", "ui", "tests", "docs", "resources")
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    found += [path for path in ROOT.iterdir() if path.is_file()]
+    kinds = {".py", ".md", ".toml", ".txt", ".sh", ".cmd", ".cfg", ".xml", ".csv", ".qss", ".json", ".spec", ""}
+    return [path for path in found if path.suffix in kinds and "__pycache__" not in path.parts]
+
+
+def test_no_file_names_a_machine_or_a_secret() -> None:
+    # Written apart, so that this file does not find itself.
+    words = [
+        "/" + "work/",
+        "/" + "home/",
+        "BEGIN " + "PRIVATE KEY",
+        "BEGIN RSA " + "PRIVATE",
+        "files." + "pythonhosted",
+        "pypi." + "org",
+    ]
+    found = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in tracked()
+        for word in words
+        if word in path.read_text(encoding="utf-8", errors="replace")
+    ]
+    assert not found
