@@ -18,19 +18,16 @@ class Log(Protocol):
         ...
 
     @property
-    def site(self) -> str: ...
-
-    @property
     def epoch(self) -> bytes:
-        """Names one life of this log: new when it was made or restored, so that a peer notices (promise S5)."""
+        """Names one life of this log: another after it was made anew or restored, so that a peer notices."""
         ...
 
     def vector(self) -> dict[int, int]:
-        """What is durably held; never ahead of the last commit."""
+        """What is durably held; never ahead of the last commit. Returns at once."""
         ...
 
-    def heads(self) -> dict[int, bytes]:
-        """The chain's head of each replica at `vector`."""
+    def reached(self) -> tuple[dict[int, int], dict[int, bytes]]:
+        """Vector and chain heads of one and the same moment. Returns at once."""
         ...
 
     def page(self, vector: Vector, limit: int) -> list[Stored]:
@@ -38,22 +35,34 @@ class Log(Protocol):
         ...
 
     def merge(self, ops: Sequence[Stored]) -> Future[Any]:
-        """Take a peer's ops; done when they are durable. Known seqs are skipped; raises on a gap or a broken chain."""
+        """Take a peer's ops; done when they are durable. Known seqs are skipped; fails on a gap, nothing applied."""
         ...
 
     def digest(self) -> bytes:
         """One hash over the folded state: equal sets of ops give equal digests."""
         ...
 
-    def acked(self, vector: Vector) -> object:
-        """Take down what the peer said it holds durably."""
+    def listen(self, callback: Callable[[Any], None]) -> Callable[[], None]:
+        """Have `callback` called after each commit, on the log's writer thread; gives the function that ends it."""
         ...
 
-    def listen(self, callback: Callable[[Any], None]) -> None:
-        """Have `callback` called after each commit, on the log's writer thread."""
+
+class DeskLog(Log, Protocol):
+    """A log that also remembers what its hub has."""
+
+    def acked(self, vector: Vector) -> Future[Any]:
+        """Take down what the hub says it holds durably; less than before when the hub went back."""
+        ...
+
+    def unsent(self) -> tuple[int, int | None]:
+        """How many own ops the hub has not acknowledged, and when the oldest was written (ms UTC)."""
+        ...
+
+    def acked_vector(self) -> dict[int, int]:
+        """What was taken down last, in this run or an earlier one."""
         ...
 
 
 def opened(log: Log, packed: bytes) -> list[Stored]:
     """The ops of a peer's frame that `log` lacks, checked against what it has. Raises as `protocol.open_frame`."""
-    return open_frame(packed, log.vector(), log.heads())
+    return open_frame(packed, *log.reached())

@@ -1,7 +1,7 @@
 """The routes of sync over any log: used by the hub, and by a desk that serves its neighbours (promise S1).
 
 `/v1/hello`, `/v1/push`, `/v1/pull` take and give msgpack (`sync.protocol`), `/v1/events` is a server-sent stream
-(WHATWG HTML, section 9.2). A refusal is JSON, `{"sentence", "error", "vector"}`, so that a person with curl can read it.
+(WHATWG HTML, section 9.2). A refusal is JSON, `{"sentence", "error", "vector"}`, for a person with curl.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Feed:
         self._listeners: dict[int, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self.closed = False
-        source.listen(self._committed)
+        self._unlisten = source.listen(self._committed)
 
     def _committed(self, _changes: object) -> None:
         """On the log's writer thread."""
@@ -102,14 +102,15 @@ class Feed:
     def close(self) -> None:
         """End every stream, so that a server can stop."""
         self.closed = True
+        self._unlisten()
         self._ring()
 
 
 class Service:
     """The four routes over one log."""
 
-    def __init__(self, source: Log, token: str, *, clock: Clock, limits: Limits) -> None:
-        self._log, self._clock, self._limits = source, clock, limits
+    def __init__(self, source: Log, token: str, *, clock: Clock, limits: Limits, site: str) -> None:
+        self._log, self._clock, self._limits, self._site = source, clock, limits, site
         self._token = f"Bearer {token}".encode()
         self.feed = Feed(source, limits.listeners)
         # One push at a time: a frame is checked against the vector and heads it will be appended to.
@@ -151,7 +152,7 @@ class Service:
             known = f"{min(protocol.PROTOCOLS)} to {max(protocol.PROTOCOLS)}"
             raise Turned(426, "protocol", f"Protocol {spoken} is not spoken here, only {known}: update.")
         asked = _decoded(body, protocol.Hello)
-        vector = await asyncio.to_thread(self._log.vector)
+        vector = self._log.vector()
         digest = await self._digest_at(vector) if asked.digest else b""
         heartbeat_s, now_ms = self._limits.heartbeat_s, self._clock.now_ms()
         return _packed(protocol.Welcome(protocol.PROTOCOL, self._log.epoch, vector, digest, now_ms, heartbeat_s))
@@ -172,16 +173,16 @@ class Service:
             except ProtocolError as error:
                 log.warning("a push was refused: %s", error)
                 raise Turned(400, "frame", f"{error}.") from None
-            vector = await asyncio.to_thread(self._log.vector)
+            vector = self._log.vector()
         return _packed(protocol.Ack(self._log.epoch, vector))
 
     async def _pull(self, request: Request) -> Response:
         asked = _decoded(await self._body(request, self._limits.ask_bytes), protocol.Pull)
-        if asked.scope not in ("", self._log.site):
-            raise Turned(403, "scope", f"This hub keeps the site {self._log.site!r}, not {asked.scope!r}.")
+        if self._site and asked.scope not in ("", self._site):
+            raise Turned(403, "scope", f"This hub keeps the site {self._site!r}, not {asked.scope!r}.")
         frame = await asyncio.to_thread(self._frame, asked)
         # Read after the page: an older vector would make the asker push back what it was just given.
-        vector = await asyncio.to_thread(self._log.vector)
+        vector = self._log.vector()
         return _packed(protocol.Page(self._log.epoch, vector, frame))
 
     async def _events(self, request: Request) -> Response:
@@ -199,7 +200,7 @@ class Service:
         try:
             while self.feed.holds(replica, listener):
                 listener.clear()
-                now_id = protocol.event_id(self._log.epoch, await asyncio.to_thread(self._log.vector))
+                now_id = protocol.event_id(self._log.epoch, self._log.vector())
                 yield f"event: {'beat' if now_id == last_id else 'new'}\nid: {now_id}\ndata:\n\n".encode()
                 last_id = now_id
                 with contextlib.suppress(TimeoutError):
@@ -234,9 +235,14 @@ class Service:
         return bytes(body)
 
 
-def routes(source: Log, token: str, *, clock: Clock, limits: Limits | None = None) -> tuple[list[Route], Feed]:
-    """The routes over `source`, and the feed of its listeners: call `Feed.close` before the server stops."""
-    service = Service(source, token, clock=clock, limits=limits or Limits())
+def routes(
+    source: Log, token: str, *, clock: Clock, limits: Limits | None = None, site: str = ""
+) -> tuple[list[Route], Feed]:
+    """The routes over `source`, and the feed of its listeners: call `Feed.close` before the server stops.
+
+    `site` "" = ops of any site are given out.
+    """
+    service = Service(source, token, clock=clock, limits=limits or Limits(), site=site)
     return service.routes(), service.feed
 
 

@@ -14,9 +14,10 @@ from typing import Final, NoReturn
 import click
 
 from sync.hub import settings
-from sync.hub.log.sqlite import LogRefused, SqliteLog, open_log
+from sync.hub.log.sqlite import LogRefused, open_log
 from sync.hub.server import serve
 from sync.hub.settings import Secret, SettingWrong
+from sync.serve import Limits
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 
@@ -41,7 +42,9 @@ class Speaker:
 @click.command(help="The hub: keeps the record of a site and passes ops between its desks.")
 @click.option("--listen", default="127.0.0.1:8112", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
 @click.option("--store", required=True, metavar="URL", help="sqlite:///PATH (sqlite:////PATH is absolute).")
-@click.option("--token-file", type=click.Path(path_type=Path), help="The token desks show. [STORE.token, made if missing]")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path), help="The token desks show. [STORE.token, made if missing]"
+)
 @click.option("--key-file", type=click.Path(path_type=Path), help="The store's key. [STORE.key, made if missing]")
 @click.option("--site", default="", help="The site whose record this is.")
 @click.option("--heartbeat", type=click.FloatRange(0.1, 60), default=5.0, show_default=True, help="Seconds.")
@@ -63,13 +66,14 @@ def main(
     speaker.made("token file", token)
     speaker.made("key file", key)
     try:
-        source: SqliteLog = open_log(path, key.value, clock=clock, ids=ids, site=site)
+        source = open_log(path, key.value, clock=clock, ids=ids, site=site)
     except LogRefused as refused:
         bound.close()
         _refuse(speaker, f"The store was not opened: {refused}")
     try:
         ready = partial(_ready, speaker, bound, path)
-        serve(source, token.value.decode(), bound, clock=clock, heartbeat_s=heartbeat, ready=ready)
+        limits = Limits(heartbeat_s=heartbeat)
+        serve(source, token.value.decode(), bound, clock=clock, limits=limits, site=site, ready=ready)
     finally:
         source.close()
     speaker.say("The hub has stopped.", stopped=True)

@@ -9,7 +9,9 @@ from sync.serve import Feed, Limits, routes
 from workstation.domain.hlc import Clock
 
 
-def build(source: Log, token: str, *, clock: Clock, limits: Limits | None = None) -> tuple[Starlette, Feed]:
+def build(
+    source: Log, token: str, *, clock: Clock, limits: Limits | None = None, site: str = ""
+) -> tuple[Starlette, Feed]:
     """The application and the feed of its listeners; call `Feed.close` before the server stops."""
-    served, feed = routes(source, token, clock=clock, limits=limits)
+    served, feed = routes(source, token, clock=clock, limits=limits, site=site)
     return Starlette(routes=served), feed

@@ -17,7 +17,7 @@ from workstation.domain.hlc import Clock
 
 Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 STOP_S: Final = 5
-"""How long requests under way may take once the hub was told to stop; a push that is not acknowledged by then comes again."""
+"""How long requests under way may take once the hub is told to stop; a push without an answer comes again."""
 
 
 class _Server(uvicorn.Server):
@@ -37,10 +37,17 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    source: Log, token: str, bound: socket.socket, *, clock: Clock, heartbeat_s: float, ready: Callable[[], None]
+    source: Log,
+    token: str,
+    bound: socket.socket,
+    *,
+    clock: Clock,
+    limits: Limits,
+    site: str,
+    ready: Callable[[], None],
 ) -> None:
     """Serve until told to stop; `ready` is called once the socket accepts. The caller closes the log."""
-    app, feed = build(source, token, clock=clock, limits=Limits(heartbeat_s=heartbeat_s))
+    app, feed = build(source, token, clock=clock, limits=limits, site=site)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=STOP_S, timeout_keep_alive=75,

@@ -26,6 +26,7 @@ class Peer:
     last_contact_at: int | None = None
     offset_ms: int | None = None
     verified: dict[int, int] | None = None  # the vector at which both digests were last found equal
+    suspect: tuple[dict[int, int], bytes, bytes] | None = None  # vector and both digests, when they were unequal
     _good: int = 0
 
     def holds(self, vector: Mapping[int, int]) -> bool:

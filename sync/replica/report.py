@@ -6,8 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from sync import protocol
-from sync.log import Log
+from sync.log import DeskLog
 from sync.replica import faults
 from sync.replica.peer import Peer
 from workstation.domain.hlc import Clock
@@ -21,7 +20,7 @@ class Reporter:
 
     def __init__(
         self,
-        source: Log,
+        source: DeskLog,
         peer: Peer,
         through: str,
         clock: Clock,
@@ -74,16 +73,14 @@ class Reporter:
             self._on_status(status)
 
     def _status(self) -> LinkStatus:
-        own = self._log.vector()
-        unsent = self._peer.lacks(own)
-        oldest = self._log.page(self._peer.vector, 1) if unsent else []
+        unsent, oldest_at = self._log.unsent()
         return LinkStatus(
             state=self._state,
             since_at=self._since_at,
             last_contact_at=self._peer.last_contact_at,
             through=self._through,
             unsent=unsent,
-            oldest_unsent_at=protocol.unpack(oldest[0].raw).at if oldest else None,
+            oldest_unsent_at=oldest_at,
             clock_offset_ms=self._peer.offset_ms,
             sentence=self._sentence,
         )

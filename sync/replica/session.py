@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sync import protocol
-from sync.log import Log, opened
+from sync.log import DeskLog, opened
 from sync.replica.faults import LinkDown, Refused, Strange
 from sync.replica.peer import Peer
 from sync.replica.report import Reporter
@@ -40,14 +40,22 @@ class Timing:
     report_s: float = 0.1  # least time between two reports
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who the desk says it is; what it may see is the peer's to decide."""
+
+    desk: str
+    site: str
+
+
 class Session:
     """Runs until the link fails. `heard_s` is the monotonic second at which the peer last showed it is alive."""
 
     def __init__(
-        self, source: Log, link: Link, peer: Peer, clock: Clock, desk: str, wake: asyncio.Event, timing: Timing,
+        self, source: DeskLog, link: Link, peer: Peer, clock: Clock, asker: Asker, wake: asyncio.Event, timing: Timing,
         reporter: Reporter,
     ) -> None:  # fmt: skip
-        self._log, self._link, self._peer, self._clock, self._desk = source, link, peer, clock, desk
+        self._log, self._link, self._peer, self._clock, self._asker = source, link, peer, clock, asker
         self._wake, self._timing, self._reporter = wake, timing, reporter
         self._corrections = 0
         self.heard_s = clock.monotonic_s()
@@ -61,13 +69,20 @@ class Session:
 
     # --- hello
     async def _greet(self) -> None:
-        peer, own = self._peer, await asyncio.to_thread(self._log.vector)
+        peer, own = self._peer, self._log.vector()
         compare = own == peer.vector and own != peer.verified
         digest = await asyncio.to_thread(self._log.digest) if compare else b""
         sent_at, started_s = self._clock.now_ms(), self._clock.monotonic_s()
         welcome = await self._link.hello(
             protocol.Hello(
-                protocol.PROTOCOL, self._log.site, self._desk, self._log.replica, own, digest, peer.epoch, sent_at
+                protocol.PROTOCOL,
+                self._asker.site,
+                self._asker.desk,
+                self._log.replica,
+                own,
+                digest,
+                peer.epoch,
+                sent_at,
             )
         )
         round_trip_ms = (self._clock.monotonic_s() - started_s) * 1000
@@ -83,9 +98,14 @@ class Session:
             self._compare(own, digest, welcome.digest)
 
     def _compare(self, own: dict[int, int], digest: bytes, theirs: bytes) -> None:
+        """Told only when found twice: a commit between reading a vector and its digest looks the same, but once."""
+        found = (own, digest, theirs)
         if digest == theirs:
             self._peer.verified = own
-        elif theirs:
+        elif found != self._peer.suspect:
+            self._peer.suspect = found
+        else:
+            self._peer.verified = own  # told once
             log.error("the hub and this desk hold the same ops and differ in state: %s, %s", theirs.hex(), digest.hex())
 
     # --- exchange
@@ -112,9 +132,9 @@ class Session:
 
     async def _push(self) -> bool:
         peer = self._peer
-        ops = await asyncio.to_thread(self._next)
-        if not ops:
+        if not peer.lacks(self._log.vector()):
             return False
+        ops = await asyncio.to_thread(self._next)
         try:
             ack = await self._link.push(await asyncio.to_thread(protocol.pack_frame, ops))
         except Refused as refusal:
@@ -143,11 +163,11 @@ class Session:
         await self._learn(refusal.said.vector)
 
     async def _pull(self) -> bool:
-        own = await asyncio.to_thread(self._log.vector)
+        own = self._log.vector()
         if not self._peer.stale and not self._peer.ahead(own):
             return False
         self._peer.stale = False
-        page = await self._link.pull(protocol.Pull(own, scope=self._log.site))
+        page = await self._link.pull(protocol.Pull(own, scope=self._asker.site))
         self._same_epoch(page.epoch)
         await self._learn(page.vector)
         if not page.frame:
@@ -156,7 +176,7 @@ class Session:
             return False
         ops = await asyncio.to_thread(opened, self._log, page.frame)
         await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
-        if await asyncio.to_thread(self._log.vector) == own:
+        if self._log.vector() == own:
             raise Strange("the peer gave ops that were asked for by nobody")
         return True
 
@@ -180,11 +200,17 @@ class Session:
             raise LinkDown("the peer became another in the middle of the session")
 
     async def _learn(self, vector: dict[int, int]) -> None:
-        """Take the peer's own word of what it holds, in memory and on disk; only ever called with an answer in hand."""
+        """Take the peer's own word of what it holds; only ever called with an answer in hand (promise S2).
+
+        On disk it is one more commit, so only what it says of this desk's ops, or a step back, goes there.
+        """
         self._contact()
-        if vector != self._peer.vector:
-            self._peer.vector = vector
-            await asyncio.to_thread(self._log.acked, vector)
+        before, self._peer.vector = self._peer.vector, vector
+        own = self._log.replica
+        back = any(vector.get(replica, 0) < seq for replica, seq in before.items())
+        if back or vector.get(own) != before.get(own):
+            await asyncio.shield(asyncio.wrap_future(self._log.acked(vector)))
+            self._reporter.dirty.set()
 
 
 class _Together:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from sync.log import Log
+from sync.log import DeskLog
 from sync.protocol import ProtocolError
 from sync.replica import faults
 from sync.replica.faults import LinkDown, LinkFault
 from sync.replica.peer import Peer
 from sync.replica.report import Reporter
-from sync.replica.session import Session, Timing
+from sync.replica.session import Asker, Session, Timing
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import LinkStatus
 
@@ -35,7 +35,7 @@ class Replica:
 
     def __init__(
         self,
-        store: Log,
+        store: DeskLog,
         url: str,
         token: str,
         clock: Clock,
@@ -43,9 +43,10 @@ class Replica:
         on_status: Callable[[LinkStatus], None],
         *,
         desk: str = "",
+        site: str = "",
         timing: Timing | None = None,
     ) -> None:
-        self._log, self._url, self._token, self._desk = store, url, token, desk
+        self._log, self._url, self._token, self._asker = store, url, token, Asker(desk, site)
         self._clock, self._rng, self._on_status = clock, rng, on_status
         self._timing = timing or Timing()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -55,7 +56,7 @@ class Replica:
 
     # --- from any thread
     def start(self) -> None:
-        self._log.listen(lambda _changes: self.wake())
+        self._unlisten = self._log.listen(lambda _changes: self.wake())
         self._thread.start()
 
     def wake(self) -> None:
@@ -67,6 +68,7 @@ class Replica:
         self._told_to_stop.set()
         self._on_loop(lambda: self._stopping.set())
         if self._thread.ident is not None:
+            self._unlisten()
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -86,7 +88,7 @@ class Replica:
 
     async def _main(self) -> None:
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
-        peer = Peer()
+        peer = Peer(vector=await asyncio.to_thread(self._log.acked_vector))
         through = urlsplit(self._url).netloc
         self._reporter = Reporter(self._log, peer, through, self._clock, self._on_status, self._timing.report_s)
         with self._guard:
@@ -141,7 +143,7 @@ class Replica:
         return None
 
     def _session(self, link: Link, peer: Peer) -> Session:
-        return Session(self._log, link, peer, self._clock, self._desk, self._wake, self._timing, self._reporter)
+        return Session(self._log, link, peer, self._clock, self._asker, self._wake, self._timing, self._reporter)
 
     async def _watched(self, session: Session) -> None:
         """Run the session; end it when nothing was heard for `watchdog_s`, whatever it believes it is waiting for."""

@@ -1,7 +1,7 @@
 """The wire between a desk and its hub, with the faults a real one has: a TCP proxy on loopback beside the test.
 
-Faults are of two sorts: what happens to connections that are up (`cut`, `reset`, `half_open`), and what the wire does from
-now on (`cut`, `black_hole`, `one_way`, `delay`, `reset_after`). `mend` ends all of them.
+Faults are of two sorts: what happens to connections that are up (`cut`, `reset`, `half_open`), and what the wire does
+from now on (`cut`, `black_hole`, `one_way`, `delay`, `reset_after`). `mend` ends all of them.
 """
 
 from __future__ import annotations

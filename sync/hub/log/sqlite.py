@@ -1,0 +1,20 @@
+"""The hub's log on SQLite: the same store the desks have, with room for larger merges since nobody types here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sync.protocol import FRAME_OPS
+from workstation.domain.hlc import Clock
+from workstation.domain.ids import Ids
+from workstation.store import Store, StoreRefused
+
+LogRefused = StoreRefused
+"""The store was not opened, and not touched; the text says why and what to do."""
+_MERGE_PAGE: Final = FRAME_OPS
+
+
+def open_log(path: Path, key: bytes, *, clock: Clock, ids: Ids, site: str) -> Store:
+    """Open the hub's store, or make it. Raises `LogRefused`."""
+    return Store.open(path, key, clock=clock, ids=ids, site=site, merge_page=_MERGE_PAGE)

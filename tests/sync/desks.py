@@ -1,0 +1,132 @@
+"""Desks for the tests: a real encrypted store with the real sync thread, and what a person would do on it."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sync.replica import Replica, Timing
+from tests.sync.hubs import TOKEN
+from tests.waiting import wait_until
+from workstation.domain.hlc import SystemClock
+from workstation.domain.ids import SystemIds, Uid
+from workstation.domain.ops import Dot
+from workstation.domain.rows import LinkStatus
+from workstation.store import Store, reads
+
+KEY = bytes(range(32))
+QUICK = Timing(
+    retry_least_s=0.05, retry_most_s=0.5, steady_s=1.0, poll_s=2.0, answer_s=2.0, watchdog_s=10.0, report_s=0.02
+)
+"""The product's pacing, thirty times as fast."""
+
+
+class Desk:
+    """One desk: its store at `folder/NAME.db`, and, once connected, its replica of the hub."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name, self.path = name, folder / f"{name}.db"
+        self.store = Store.open(self.path, KEY, clock=SystemClock(), ids=SystemIds(), site="AMB")
+        self.statuses: list[LinkStatus] = []
+        self._changed = threading.Event()
+        self.replica: Replica | None = None
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.disconnect()
+        self.store.close()
+
+    # --- sync
+    def connect(self, url: str, *, token: str = TOKEN, timing: Timing = QUICK) -> None:
+        """Begin to exchange with the hub at `url`."""
+        rng = random.Random(7)
+        self.replica = Replica(
+            self.store,
+            url,
+            token,
+            SystemClock(),
+            rng.random,
+            self.statuses.append,
+            desk=self.name,
+            site="AMB",
+            timing=timing,
+        )
+        self.replica.start()
+
+    def disconnect(self) -> None:
+        replica, self.replica = self.replica, None
+        if replica is not None:
+            assert replica.stop(), "the sync thread did not end"
+
+    @property
+    def status(self) -> LinkStatus | None:
+        return self.statuses[-1] if self.statuses else None
+
+    def until(self, state: str, deadline_s: float = 10.0) -> LinkStatus:
+        """Wait until the desk says this of its link."""
+        return wait_until(
+            lambda: self.status if self.status and self.status.state == state else None,
+            deadline_s,
+            what=f"{self.name} {state}",
+        )
+
+    # --- what a person does
+    def open_incident(self, number: str) -> Uid:
+        def act(tx: Any) -> Uid:
+            uid = tx.uid()
+            tx.append("incident.opened", uid, {"number": number, "call": b"", "desk": self.name, "at": tx.now()})
+            return Uid(uid)
+
+        return self.store.write(act).result().value
+
+    def edit(self, incident: Uid, **fields: object) -> Dot:
+        """Write registers, replacing what this desk sees."""
+
+        def act(tx: Any) -> Dot:
+            state = tx.state(incident)
+            return tx.append(  # type: ignore[no-any-return]
+                "incident.edited", incident,
+                {"set": {name: [value, [list(dot) for dot in state.seen_dots(name)]] for name, value in fields.items()}},
+            )  # fmt: skip
+
+        return self.store.write(act).result().value
+
+    def note(self, incident: Uid, text: str) -> Dot:
+        return self.store.write(
+            lambda tx: tx.append("incident.noted", incident, {"text": text, "at": tx.now()})
+        ).result().value  # fmt: skip
+
+    def notes(self, incident: Uid, count: int) -> None:
+        """`count` notes in one transaction."""
+
+        def act(tx: Any) -> None:
+            for n in range(count):
+                tx.append("incident.noted", incident, {"text": f"catatan {n} " + "x" * (n % 200), "at": tx.now()})
+
+        self.store.write(act).result()
+
+    def values(self, incident: Uid, field: str) -> set[object]:
+        """All live values of a register."""
+        state = self.store.read(lambda db: reads.state(db, incident)).result()
+        return {write.value for write in state.registers[field].values} if state and field in state.registers else set()
+
+
+def in_step(desks: Sequence[Desk], log: Store | None = None) -> bool:
+    """Whether all hold the same ops."""
+    vectors = [desk.store.vector() for desk in desks] + ([log.vector()] if log else [])
+    return all(vector == vectors[0] for vector in vectors)
+
+
+def until_in_step(desks: Sequence[Desk], deadline_s: float = 20.0) -> None:
+    """Wait until all hold the same ops and nothing is unsent, then see that they say the same."""
+    wait_until(
+        lambda: in_step(desks) and all(desk.store.unsent() == (0, None) for desk in desks),
+        deadline_s,
+        what="desks in step",
+    )
+    assert len({desk.store.digest() for desk in desks}) == 1

@@ -1,0 +1,211 @@
+"""Two desks and a hub, each real, with a wire between that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.peers.wire import Wire
+from tests.sync.desks import Desk, in_step, until_in_step
+from tests.sync.hubs import HubProcess
+from tests.waiting import wait_until
+from workstation.store import read_digest, read_vector
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubProcess]:
+    (tmp_path / "hub").mkdir()
+    with HubProcess(tmp_path / "hub") as hub:
+        yield hub
+
+
+@pytest.fixture
+def wire(hub: HubProcess) -> Iterator[Wire]:
+    with Wire(hub.address) as wire:
+        yield wire
+
+
+@pytest.fixture
+def desks(tmp_path: Path, wire: Wire) -> Iterator[tuple[Desk, Desk]]:
+    with Desk(tmp_path, "AMB-1") as first, Desk(tmp_path, "AMB-2") as second:
+        first.connect(wire.url)
+        second.connect(wire.url)
+        yield first, second
+
+
+@pytest.mark.promise("S1", "S3")
+def test_what_one_desk_writes_the_other_has(desks: tuple[Desk, Desk], hub: HubProcess) -> None:
+    first, second = desks
+    incident = first.open_incident("AMB-1-0001")
+    first.edit(incident, village="Batu Merah", injured=2)
+    wait_until(lambda: second.values(incident, "village") == {"Batu Merah"}, 10)
+    second.note(incident, "Pemadam berangkat")
+    until_in_step(desks)
+    status = wait_until(lambda: first.status if first.status and first.status.unsent == 0 else None)
+    assert status.state == "up"
+    assert status.last_contact_at is not None and status.oldest_unsent_at is None
+    assert status.clock_offset_ms is not None and abs(status.clock_offset_ms) < 1000
+    assert hub.stop() == 0
+    key = bytes.fromhex((hub.folder / "hub.db.key").read_text())
+    assert read_vector(hub.store, key) == first.store.vector()
+    assert read_digest(hub.store, key) == first.store.digest()
+
+
+@pytest.mark.promise("S3", "S4", "M4")
+@pytest.mark.parametrize("fault", ["cut", "black_hole", "half_open"])
+def test_after_an_outage_both_have_everything_and_the_rivals(desks: tuple[Desk, Desk], wire: Wire, fault: str) -> None:
+    first, second = desks
+    incident = first.open_incident("AMB-1-0001")
+    first.edit(incident, type="kebakaran")
+    until_in_step(desks)
+    getattr(wire, fault)()
+    if fault == "half_open":
+        wire.black_hole()  # the old connections are dead, and for now no new one comes up either
+    first.edit(incident, type="kebakaran pasar", village="Batu Merah")
+    second.edit(incident, type="ledakan")
+    second.notes(incident, 2_500)
+    down = first.until("down")
+    assert "Hub tidak terjangkau" in down.sentence
+    assert wait_until(lambda: first.status and first.status.unsent == 1)
+    assert not in_step(desks)
+    wire.mend()
+    until_in_step(desks)
+    for desk in desks:
+        assert desk.values(incident, "type") == {"kebakaran pasar", "ledakan"}
+        assert desk.values(incident, "village") == {"Batu Merah"}
+        desk.until("up")
+
+
+@pytest.mark.promise("S2", "S4")
+def test_a_backlog_passes_a_wire_that_breaks_at_every_point(desks: tuple[Desk, Desk], wire: Wire) -> None:
+    first, second = desks
+    incident = first.open_incident("AMB-1-0001")
+    until_in_step(desks)
+    wire.cut()
+    first.until("down")
+    first.notes(incident, 4_000)
+    wire.mend()
+    carried, step = sum(wire.carried.values()), 100
+    while not in_step(desks):
+        wire.reset_after(step)
+        wait_until(lambda: wire.faults.reset_after is None or in_step(desks), 20, what="a reset after some bytes")
+        step = step * 3 // 2
+    until_in_step(desks)
+    assert sum(wire.carried.values()) > carried
+    assert step > 3_000, "the wire broke too seldom to prove anything"
+
+
+@pytest.mark.promise("S2", "S3")
+def test_an_acknowledgement_that_is_lost_makes_no_second_copy(desks: tuple[Desk, Desk], wire: Wire, hub: HubProcess) -> None:
+    first, _ = desks
+    incident = first.open_incident("AMB-1-0001")
+    until_in_step(desks)
+    wire.one_way("down")
+    first.note(incident, "Api di lantai dua")
+    key = bytes.fromhex((hub.folder / "hub.db.key").read_text())
+    wait_until(lambda: read_vector(hub.store, key) == first.store.vector(), 10)
+    assert first.store.unsent()[0] == 1, "what the hub did not say it has is unsent"
+    wire.mend()
+    until_in_step(desks)
+
+
+@pytest.mark.promise("S2")
+def test_what_the_hub_acknowledged_survives_its_sudden_death(tmp_path: Path) -> None:
+    (tmp_path / "hub").mkdir()
+    with HubProcess(tmp_path / "hub") as hub, Wire(hub.address) as wire, Desk(tmp_path, "AMB-1") as desk:
+        desk.connect(wire.url)
+        incident = desk.open_incident("AMB-1-0001")
+        for round_ in range(5):
+            desk.note(incident, f"catatan {round_}")
+            acknowledged = desk.store.vector()
+            wait_until(lambda: desk.store.unsent() == (0, None), 20)
+            hub.kill()
+            key = bytes.fromhex((hub.folder / "hub.db.key").read_text())
+            assert read_vector(hub.store, key) == acknowledged
+            hub.start()
+            wire.retarget(hub.address)
+
+
+@pytest.mark.promise("S2", "S4")
+def test_a_hub_killed_in_the_middle_of_a_drain_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "hub").mkdir()
+    with HubProcess(tmp_path / "hub") as hub, Wire(hub.address) as wire, Desk(tmp_path, "AMB-1") as desk:
+        incident = desk.open_incident("AMB-1-0001")
+        desk.notes(incident, 6_000)
+        desk.connect(wire.url)
+        key = bytes.fromhex((hub.folder / "hub.db.key").read_text())
+        kills = 0
+        while desk.store.unsent()[0]:
+            before = desk.store.unsent()[0]
+            wait_until(lambda: desk.store.unsent()[0] < before, 20, what="progress")  # noqa: B023
+            hub.kill()
+            kills += 1
+            acked = desk.store.acked_vector()
+            held = read_vector(hub.store, key)
+            assert all(held.get(replica, 0) >= seq for replica, seq in acked.items())
+            hub.start()
+            wire.retarget(hub.address)
+        assert kills >= 3
+        wait_until(lambda: read_digest(hub.store, key) == desk.store.digest(), 10)
+
+
+@pytest.mark.promise("S4")
+def test_a_hub_restored_from_an_old_copy_gets_back_what_it_lost(desks: tuple[Desk, Desk], wire: Wire, hub: HubProcess) -> None:
+    first, second = desks
+    incident = first.open_incident("AMB-1-0001")
+    until_in_step(desks)
+    assert hub.stop() == 0
+    copy = hub.store.read_bytes()
+    hub.start()
+    wire.retarget(hub.address)
+    first.note(incident, "setelah salinan")
+    second.note(incident, "juga setelah salinan")
+    until_in_step(desks)
+    assert hub.stop() == 0
+    hub.store.write_bytes(copy)
+    hub.start()
+    wire.retarget(hub.address)
+    key = bytes.fromhex((hub.folder / "hub.db.key").read_text())
+    wait_until(lambda: read_vector(hub.store, key) == first.store.vector(), 20, what="the hub has all again")
+    until_in_step(desks)
+
+
+@pytest.mark.promise("S1")
+def test_an_op_is_with_the_other_desk_in_an_instant(desks: tuple[Desk, Desk]) -> None:
+    """Sanity, not a benchmark: far below a poll or a heartbeat, so it is the stream of events that carries it."""
+    import time
+
+    first, second = desks
+    incident = first.open_incident("AMB-1-0001")
+    until_in_step(desks)
+    took: list[float] = []
+    for n in range(20):
+        began = time.perf_counter()
+        first.edit(incident, injured=n)
+        want = first.store.vector()
+        wait_until(lambda: second.store.vector() == want, 5, every_s=0.0005)  # noqa: B023
+        took.append(time.perf_counter() - began)
+    assert sorted(took)[10] < 0.25, took
+
+
+@pytest.mark.promise("S4")
+def test_the_thread_ends_whatever_the_wire_does(desks: tuple[Desk, Desk], wire: Wire) -> None:
+    first, second = desks
+    first.until("up")
+    wire.black_hole()
+    first.open_incident("AMB-1-0001")
+    first.disconnect()
+    wire.cut()
+    second.until("down")
+    second.disconnect()
+
+
+def test_without_a_hub_the_desk_says_so_and_counts(tmp_path: Path) -> None:
+    with Desk(tmp_path, "AMB-1") as desk:
+        desk.connect("")
+        assert desk.until("off").unsent == 0
+        desk.open_incident("AMB-1-0001")
+        status = wait_until(lambda: desk.status if desk.status and desk.status.unsent == 1 else None)
+        assert status.oldest_unsent_at is not None and "Belum ada hub" in status.sentence
