@@ -1,52 +1,48 @@
-"""`python -m tests.bench NAME [--json] [...]`: runs one figure and prints it with the machine it was taken on."""
+"""Run one benchmark by name: `python -m tests.bench store --json`. Each is a module here with `run(argv) -> dict`."""
 
 from __future__ import annotations
 
 import importlib
 import json
-import os
-import platform
+import pkgutil
 import sys
-from pathlib import Path
+from typing import Any
 
-HERE = Path(__file__).resolve().parent
+import tests.bench
+from tests.bench.machine import machine
+
+_PARTS = {"machine", "workload"}
 
 
 def names() -> list[str]:
-    """The figures there are."""
-    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    """The benchmarks there are."""
+    found = (module.name for module in pkgutil.iter_modules(tests.bench.__path__))
+    return sorted(name for name in found if not name.startswith("_") and name not in _PARTS)
 
 
-def machine() -> dict[str, object]:
-    """What the figures were taken on."""
-    words = {}
-    if sys.platform.startswith("linux"):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            words.setdefault(key.strip(), value.strip())
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    return {
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "processor": words.get("model name", platform.processor()),
-        "cores": os.cpu_count(),
-        "load_1_min": load,
-    }
-
-
-def main(arguments: list[str]) -> int:
-    """Exit 0 with the figures printed, 2 for an unknown name."""
-    if not arguments or arguments[0] not in names():
-        print(f"usage: python -m tests.bench NAME [--json]; NAME is one of {', '.join(names())}", file=sys.stderr)
+def main(argv: list[str]) -> int:
+    """Print the figures; exit 2 for a name that is none."""
+    chosen = [word for word in argv if not word.startswith("-")]
+    if not chosen or chosen[0] not in names():
+        print(f"usage: python -m tests.bench {{{','.join(names())}}} [--json]", file=sys.stderr)
         return 2
-    rest = [argument for argument in arguments[1:] if argument != "--json"]
-    figures = importlib.import_module(f"tests.bench.{arguments[0]}").figures(rest)
-    row = {**figures, "machine": machine()}
-    if "--json" in arguments:
-        print(json.dumps(row))
+    rest = [word for word in argv if word not in (chosen[0], "--json")]
+    figures: dict[str, Any] = importlib.import_module(f"tests.bench.{chosen[0]}").run(rest)
+    figures = {"bench": chosen[0], **figures, "machine": machine()}
+    if "--json" in argv:
+        print(json.dumps(figures))
     else:
-        print(json.dumps(row, indent=2))
+        _tell(figures)
     return 0
+
+
+def _tell(figures: dict[str, Any], indent: str = "") -> None:
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            print(f"{indent}{name}:")
+            _tell(value, indent + "  ")
+        else:
+            print(f"{indent}{name}: {value}")
 
 
 if __name__ == "__main__":
