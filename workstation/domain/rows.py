@@ -57,7 +57,8 @@ class Field:
 
     @property
     def rival(self) -> bool:
-        return len(self.values) > 1
+        """Whether the values differ: two desks that wrote the same do not disagree."""
+        return any(value.value != self.values[0].value for value in self.values[1:])
 
     @property
     def seen(self) -> tuple[Dot, ...]:
@@ -123,6 +124,7 @@ class BoardRow:
     status: str  # draft, open, dispatched, resolved, closed
     rivals: int
     sync: Sync
+    deadline_agency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,10 @@ class QueueFigures:
     conflicts: int
     by_type: tuple[tuple[str, int], ...]
     by_hour: tuple[tuple[int, int, int], ...]  # (hour start ms, calls answered, of them within 15 s)
-    call_to_agency_s: tuple[float, ...]
+    call_to_agency_s: tuple[float, ...]  # sorted
+    call_to_agency_p50_s: float | None = None
+    offline_s: float = 0.0
+    offline: tuple[tuple[int, int], ...] = ()  # (from ms, to ms) this desk heard nothing of the others
 
 
 @dataclass(frozen=True, slots=True)

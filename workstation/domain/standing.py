@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from workstation.domain.merge import LIFE, State
+from workstation.domain.merge import LIFE, Entry, State
 from workstation.domain.ops import as_number, as_text
 from workstation.domain.rows import Step
 
@@ -23,20 +23,20 @@ def assignment_step(state: State) -> Step:
     return next((step for step in _ORDER if f"assignment.{step}" in kinds), Step.PLANNED)
 
 
-def incident_closed(state: State) -> bool:
-    """Closed when every live word on it is a close: one reopening that no close has seen keeps it open."""
+def closing(state: State) -> Entry | None:
+    """The close that stands: every live word on the incident is a close; a reopening no close has seen keeps it open."""
     register = state.registers.get(LIFE)
     if register is None or not register.live:
-        return False
-    return all(write.value == "incident.closed" for write in register.live.values())
+        return None
+    if any(write.value != "incident.closed" for write in register.live.values()):
+        return None
+    return state.entries.get(register.values[0].dot)
 
 
 def disposition(state: State) -> str:
     """How the incident was closed, "" while it is open."""
-    if not incident_closed(state):
-        return ""
-    face = state.registers[LIFE].values[0]
-    return as_text(state.entries[face.dot].body.get("disposition")) if face.dot in state.entries else ""
+    entry = closing(state)
+    return as_text(entry.body.get("disposition")) if entry else ""
 
 
 def located(state: State) -> bool:

@@ -86,15 +86,19 @@ class Batch:
         # A row out of rowid order makes FTS5 flush a segment each time.
         self._connection.executemany("insert into search (rowid, words) values (?,?)", sorted(pending.words))
         self._write(pending.touched.values())
-        self._connection.executemany(
-            """insert into replica (replica, seq, head, desk) values (?,?,?,?) on conflict (replica) do update
-               set seq = excluded.seq, head = excluded.head, desk = iif(excluded.desk = '', desk, excluded.desk)""",
-            [
-                (replica, self._ledger.seq(replica), self._ledger.head(replica), desk)
-                for replica, desk in pending.replicas.items()
-            ],
-        )
+        self._name_replicas(pending.replicas)
         return True
+
+    def _name_replicas(self, named: dict[int, str]) -> None:
+        """Keep what each replica's ops call its desk; a row is written only when that is new."""
+        for replica, desk in named.items():
+            if (desk and self._ledger.desks.get(replica) != desk) or replica not in self._ledger.desks:
+                self._ledger.desks[replica] = desk
+                self._connection.execute(
+                    """insert into replica (replica, acked, desk) values (?, 0, ?)
+                       on conflict (replica) do update set desk = excluded.desk""",
+                    [replica, desk],
+                )
 
     def discard(self) -> None:
         """Forget what was folded in memory: the transaction was rolled back to an earlier point."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workstation.domain.call import (
     Offer,
@@ -18,6 +18,7 @@ from workstation.domain.ids import Uid
 from workstation.domain.merge import State, join
 from workstation.domain.ops import as_text
 from workstation.store.cipher import Connection
+from workstation.store.rows import KEEP, Row, Table
 from workstation.store.states import unpack_state
 
 if TYPE_CHECKING:
@@ -40,15 +41,8 @@ _WHERE: Final = {
 }
 
 
-def _put(table: str, columns: Sequence[str], key: str, keep: Sequence[str] = ()) -> str:
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key and name not in keep)
-    names, marks = ", ".join(columns), ",".join("?" * len(columns))
-    return f"insert into {table} ({names}) values ({marks}) on conflict ({key}) do update set {changes}"  # noqa: S608
-
-
-# An offer keeps its call until the joining says otherwise.
-_PUT_OFFER: Final = _put("offer", _OFFER, "id", keep=("call",))
-_PUT_CALL: Final = _put("call", _CALL, "uid")
+_OFFERS: Final = Table("offer", _OFFER)
+_CALLS: Final = Table("call", _CALL, "uid")
 
 
 class _Rings:
@@ -74,18 +68,18 @@ class CallRows:
     def write(self, touched: Sequence[Held]) -> set[Uid]:
         """Bring the rows of these offers and their calls up to date; gives the calls that changed or ceased."""
         seeds: set[Offer] = set()
-        rows = []
+        rang: list[Uid] = []
         for held in touched:
             offer = offer_of(held.uid, held.state)
             if offer is None:
-                continue  # its stamps came before its ring; they count as soon as that is here
+                continue  # made by something that is no ring
             before = self._ring(held.uid)
             if before != offer:
                 seeds |= {offer} | ({before} if before else set())
-            rows.append(_offer_row(held, offer))
-        self._connection.executemany(_PUT_OFFER, rows)
+            _OFFERS.put(self._connection, _offer_row(held, offer, held.uid if before is None else KEEP))
+            rang.append(held.uid)
         changed = self._rejoin(seeds) if seeds else set()
-        changed |= {call for row in rows for call in self._call_of(row[1])}
+        changed |= {call for uid in rang for call in self._call_of(uid)}
         for call in changed:
             self._write_call(call)
         return changed
@@ -121,23 +115,22 @@ class CallRows:
         offers = [(Offer(r[1], r[0], r[2], r[3], r[4]), OfferStanding(r[5], r[6], r[7], r[8])) for r in rows]
         states = {row[0]: unpack_state(row[10]) for row in rows}
         newest = max(row[9] for row in rows)
-        self._connection.execute(_PUT_CALL, _call_row(call, offers, states, newest))
+        _CALLS.put(self._connection, _call_row(call, offers, states, newest))
 
 
-def _offer_row(held: Held, offer: Offer) -> tuple[Any, ...]:
+def _offer_row(held: Held, offer: Offer, call: object) -> Row:
+    """An offer keeps its call until the joining says otherwise."""
     facts = held.state.facts
     standing = offer_standing(held.state)
     return (
-        held.id, held.uid, held.uid, offer.rang_at, standing.answered_at, standing.ended_at, standing.reason,
+        held.id, held.uid, call, offer.rang_at, standing.answered_at, standing.ended_at, standing.reason,
         standing.status, as_text(facts.get("number")), as_text(facts.get("e164")), offer.number,
         *(as_text(facts.get(name)) for name in ("identity", "display", "dialled")), offer.key,
         as_text(facts.get("sip_call_id")), offer.desk, held.own_seq,
     )  # fmt: skip
 
 
-def _call_row(
-    call: Uid, offers: list[tuple[Offer, OfferStanding]], states: dict[Uid, State], newest: int
-) -> tuple[Any, ...]:
+def _call_row(call: Uid, offers: list[tuple[Offer, OfferStanding]], states: dict[Uid, State], newest: int) -> Row:
     standing = call_standing(offers)
     whole = join(states.values())
     facts = states[standing.offer].facts

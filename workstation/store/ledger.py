@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from sync.protocol import GENESIS
 from workstation.store.cipher import Connection
 
+REACHED: Final = """select replica.replica, op.seq, op.head from replica join op on op.replica = replica.replica
+    and op.seq = (select max(seq) from op where op.replica = replica.replica)"""
+"""(replica, newest seq, head there) of each replica; two look-ups a replica."""
+
 
 @dataclass(slots=True)
 class Ledger:
-    """Vector and chain heads, the newest arrival number and entity number; put back after a failure."""
+    """Vector, chain heads and desk names, the newest arrival number and entity number; put back after a failure."""
 
     vector: dict[int, int] = field(default_factory=dict)
     heads: dict[int, bytes] = field(default_factory=dict)
+    desks: dict[int, str] = field(default_factory=dict)
     arrival: int = 0
     entity: int = 0
 
@@ -21,20 +27,22 @@ class Ledger:
     def load(cls, connection: Connection) -> Ledger:
         """What the file says."""
         ledger = cls()
-        for replica, seq, head in connection.execute("select replica, seq, head from replica"):
+        for replica, seq, head in connection.execute(REACHED):
             ledger.vector[replica] = seq
             ledger.heads[replica] = head
+        ledger.desks = dict(connection.execute("select replica, desk from replica").fetchall())
         ledger.arrival = connection.execute("select coalesce(max(n), 0) from op").fetchone()[0]
         ledger.entity = connection.execute("select coalesce(max(id), 0) from entity").fetchone()[0]
         return ledger
 
     def copy(self) -> Ledger:
         """As it stands now."""
-        return replace(self, vector=dict(self.vector), heads=dict(self.heads))
+        return replace(self, vector=dict(self.vector), heads=dict(self.heads), desks=dict(self.desks))
 
     def put_back(self, mark: Ledger) -> None:
         """As it stood then."""
         self.vector, self.heads = dict(mark.vector), dict(mark.heads)
+        self.desks = dict(mark.desks)
         self.arrival, self.entity = mark.arrival, mark.entity
 
     def seq(self, replica: int) -> int:

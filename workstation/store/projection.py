@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
-from workstation.domain.ops import CALL_REGISTERS, as_at, as_count, as_number, as_text, as_uid
+from workstation.domain.ops import as_at, as_count, as_number, as_text, as_uid
 from workstation.domain.rows import Step
-from workstation.domain.standing import assignment_step, disposition, incident_closed, incident_status, saveable
+from workstation.domain.standing import assignment_step, closing, disposition, incident_status, saveable
 from workstation.store.callrows import CallRows
 from workstation.store.cipher import Connection
+from workstation.store.rows import Row, Table
 
 if TYPE_CHECKING:
     from workstation.store.batch import Held
@@ -30,23 +31,9 @@ _ASSIGNMENT: Final = (
 _PERSON: Final = ("id", "uid", "login", "name", "role", "verifier", "desk", "since_at", "own_seq")
 
 
-def upsert(table: str, columns: Sequence[str], key: str = "id") -> str:
-    """The statement that writes a whole row, new or not. Names come from this package only."""
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key)
-    return (
-        f"insert into {table} ({', '.join(columns)}) values ({','.join('?' * len(columns))}) "  # noqa: S608
-        f"on conflict ({key}) do update set {changes}"
-    )
-
-
-def marks(values: Sequence[object]) -> str:
-    """As many question marks as there are values."""
-    return ",".join("?" * len(values))
-
-
-_PUT_INCIDENT: Final = upsert("incident", _INCIDENT)
-_PUT_ASSIGNMENT: Final = upsert("assignment", _ASSIGNMENT)
-_PUT_PERSON: Final = upsert("person", _PERSON)
+_INCIDENTS: Final = Table("incident", _INCIDENT)
+_ASSIGNMENTS: Final = Table("assignment", _ASSIGNMENT)
+_PEOPLE: Final = Table("person", _PERSON)
 
 
 class Projection:
@@ -60,6 +47,8 @@ class Projection:
         """Bring the rows of these entities, and of what depends on them, up to their states."""
         by_type: dict[str, list[Held]] = {}
         for held in touched:
+            if held.state.created is None:
+                continue  # what makes it has not arrived; all the rest waits in its state
             by_type.setdefault(held.state.type, []).append(held)
             if held.was in TABLES and held.was != held.state.type:
                 self._connection.execute(f"delete from {held.was} where id = ?", [held.id])  # noqa: S608
@@ -67,11 +56,11 @@ class Projection:
         offers, people = by_type.get("offer", []), by_type.get("person", [])
         concerned = {held.uid for held in incidents}
         concerned |= {uid for held in assignments if (uid := as_uid(held.state.facts.get("incident")))}
-        self._many(_PUT_ASSIGNMENT, (_assignment(held) for held in assignments))
-        self._many(_PUT_INCIDENT, (_incident(held) for held in incidents))
-        self._many("insert or ignore into link values (?,?)", (link for held in incidents for link in _links(held)))
-        self._stand(concerned)
-        self._many(_PUT_PERSON, (_person(held) for held in people))
+        for held in assignments:
+            _ASSIGNMENTS.put(self._connection, _assignment(held))
+        self._incidents(incidents, concerned)
+        for held in people:
+            _PEOPLE.put(self._connection, _person(held))
         calls = self._calls.write(offers) if offers else set()
         return Changes(
             offers=frozenset(held.uid for held in offers),
@@ -81,21 +70,28 @@ class Projection:
             people=frozenset(held.uid for held in people),
         )
 
-    def _many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        self._connection.executemany(sql, rows)
+    def _incidents(self, touched: Sequence[Held], concerned: set[Uid]) -> None:
+        """Rows of touched incidents, and the standing of those whose assignments were touched."""
+        for held in touched:
+            _INCIDENTS.put(self._connection, _incident(held, *self._assignments(held.uid)))
+            if links := _links(held):
+                self._connection.executemany("insert or ignore into link values (?,?)", links)
+        for uid in concerned - {held.uid for held in touched}:
+            sql = "select closed_at, complete, own_seq, status from incident where uid = ?"
+            row = self._connection.execute(sql, [uid]).fetchone()
+            if row is None:
+                continue  # its assignments came first; it will look for them
+            steps, newest = self._assignments(uid)
+            standing = (incident_status(row[0] is not None, bool(row[1]), steps), max(newest, row[2]))
+            if standing != (row[3], row[2]):
+                sql = "update incident set status = ?, own_seq = ? where uid = ?"
+                self._connection.execute(sql, [*standing, uid])
 
-    def _stand(self, incidents: set[Uid]) -> None:
-        """Derive the status of incidents from their own rows and those of their assignments."""
-        for uid in incidents:
-            own = self._connection.execute("select closed_at, complete from incident where uid = ?", [uid]).fetchone()
-            if own is None:
-                continue
-            rows = self._connection.execute("select step, own_seq from assignment where incident = ?", [uid]).fetchall()
-            status = incident_status(own[0] is not None, bool(own[1]), [Step(step) for step, _ in rows])
-            newest = max((seq for _, seq in rows), default=0)
-            self._connection.execute(
-                "update incident set status = ?, own_seq = max(own_seq, ?) where uid = ?", [status, newest, uid]
-            )
+    def _assignments(self, incident: Uid) -> tuple[list[Step], int]:
+        """How far each assignment of an incident is, and this desk's newest op on any of them."""
+        sql = "select step, own_seq from assignment where incident = ?"
+        rows = self._connection.execute(sql, [incident]).fetchall()
+        return [Step(step) for step, _ in rows], max((seq for _, seq in rows), default=0)
 
     def _linked(self, incidents: set[Uid]) -> set[Uid]:
         """Calls whose rows show something of these incidents."""
@@ -106,17 +102,18 @@ class Projection:
         return found
 
 
-def _incident(held: Held) -> tuple[Any, ...]:
+def _incident(held: Held, steps: Sequence[Step], newest: int) -> Row:
     state, facts = held.state, held.state.facts
-    closed = state.stamp("incident.closed") if incident_closed(state) else None
-    opened = state.stamp("incident.opened")
+    close, complete = closing(state), saveable(state)
+    closed = state.corrected_at(close) if close else None
     return (
-        held.id, held.uid, as_text(facts.get("number")), as_text(facts.get("desk")), opened or 0, closed, "",
-        int(closed is None), int(saveable(state)), *(as_text(state.face("type")),), as_count(state.face("priority")),
+        held.id, held.uid, as_text(facts.get("number")), as_text(facts.get("desk")),
+        state.stamp("incident.opened") or 0, closed, incident_status(closed is not None, complete, steps), int(closed is None), int(complete),
+        as_text(state.face("type")), as_count(state.face("priority")),
         *(as_text(state.face(name)) for name in ("village", "place", "landmark", "street")),
         as_number(state.face("lat")), as_number(state.face("lon")),
         *(as_text(state.face(name)) for name in ("callback", "caller_name")),
-        disposition(state), len(state.rivals), held.own_seq,
+        disposition(state), len(state.rivals), max(held.own_seq, newest),
     )  # fmt: skip
 
 
@@ -125,7 +122,7 @@ def _links(held: Held) -> set[tuple[Uid, Uid]]:
     return {(held.uid, uid) for value in named if (uid := as_uid(value))}
 
 
-def _assignment(held: Held) -> tuple[Any, ...]:
+def _assignment(held: Held) -> Row:
     state, facts = held.state, held.state.facts
     steps = ("planned", "notified", "acknowledged", "departed", "arrived", "done", "cancelled", "refused")
     ended = state.first("assignment.refused") or state.first("assignment.cancelled")
@@ -137,7 +134,7 @@ def _assignment(held: Held) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _person(held: Held) -> tuple[Any, ...]:
+def _person(held: Held) -> Row:
     facts = held.state.facts
     desk, since = seat(held.state)
     return (
@@ -154,6 +151,3 @@ def seat(state: State) -> tuple[str, int | None]:
         if left.get(desk, (-1, 0)) < (entry.hlc, entry.replica):
             return desk, as_at(entry.at)
     return "", None
-
-
-CALL_FIELDS: Final = tuple(CALL_REGISTERS)

@@ -13,6 +13,7 @@ from workstation.domain.merge import State
 from workstation.domain.ops import Dot, Op
 from workstation.store.cipher import Database
 from workstation.store.database import open_for_reading
+from workstation.store.ledger import REACHED
 from workstation.store.states import digest_of, unpack_state
 
 PAGE_BYTES: Final = 1 << 20
@@ -23,7 +24,7 @@ def page(db: Database, vector: Vector, limit: int) -> list[Stored]:
     """Ops the vector lacks, in the order they arrived here, at most `limit` and about `PAGE_BYTES`."""
     behind = []
     first = None
-    for replica, seq in db.conn.execute("select replica, seq from replica"):
+    for replica, seq, _ in db.conn.execute(REACHED):
         have = vector.get(replica, 0)
         if have >= seq:
             continue
@@ -65,7 +66,7 @@ def read_vector(path: Path, key: bytes | None) -> dict[int, int]:
     """How far each replica's ops are had, of a file that another process may have open for writing."""
     db = open_for_reading(path, key)
     try:
-        return dict(db.conn.execute("select replica, seq from replica").fetchall())
+        return {replica: seq for replica, seq, _ in db.conn.execute(REACHED)}
     finally:
         db.conn.close()
 
@@ -134,15 +135,13 @@ def skewed(db: Database, limit: int = 200) -> list[Skewed]:
 def broken_chains(db: Database) -> dict[int, int]:
     """Replicas whose stored ops do not lead to their stored heads: replica to the first wrong seq (promise M1)."""
     broken: dict[int, int] = {}
-    for replica, last, last_head in db.conn.execute("select replica, seq, head from replica").fetchall():
+    for (replica,) in db.conn.execute("select distinct replica from op").fetchall():
         head, expected = GENESIS, 1
-        for seq, raw, kept in db.conn.execute(
-            "select seq, raw, head from op where replica = ? order by seq", [replica]
-        ):
+        sql = "select seq, raw, head from op where replica = ? order by seq"
+        for seq, raw, kept in db.conn.execute(sql, [replica]):
             head = chained(head, raw)
             if seq != expected or head != kept:
+                broken[replica] = expected
                 break
             expected += 1
-        if expected <= last or head != last_head:
-            broken[replica] = min(expected, last)
     return broken

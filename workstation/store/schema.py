@@ -15,9 +15,8 @@ MIGRATIONS: Final = Migrations("tahuri")
 
 _FIRST = (
     "create table meta (k text primary key, v) without rowid",
-    # seq, head: how far each replica's chain reaches here; acked: how far the hub has it; desk: what its ops call it.
-    """create table replica (replica integer primary key, seq integer not null, head blob not null,
-       acked integer not null default 0, desk text not null default '')""",
+    # acked: how far the hub has its ops; desk: what they call it. How far they reach here, the ops say.
+    "create table replica (replica integer primary key, acked integer not null, desk text not null)",
     # own_seq: this desk's newest op on it, for "still to be sent".
     """create table entity (id integer primary key, uid blob not null unique, type text not null,
        rivals integer not null, own_seq integer not null, state blob not null)""",
@@ -67,7 +66,8 @@ _FIRST = (
        role text not null, verifier text not null, desk text not null, since_at integer, own_seq integer not null)""",
     "create index person_login on person (login)",
     # rowid = entity << 32 | op.n: a hit names the entity and the op; newest first is rowid order.
-    """create virtual table search using fts5 (words, content='', contentless_delete=1,
+    # No sizes, for nothing is ranked: a table less to write. What must go is deleted by its words, which the op has.
+    """create virtual table search using fts5 (words, content='', columnsize=0,
        tokenize='unicode61 remove_diacritics 2')""",
     # Automatic merges stall a commit by tens of milliseconds; the writer merges in small steps when idle.
     "insert into search (search, rank) values ('automerge', 0)",

@@ -60,7 +60,7 @@ class Store:
             return db, Ledger.load(db.conn), self._author
 
         self._writer = Writer(
-            start, self._committed, self._announce, lambda db: Tidy(db, path, self._checkpointer), merge_page
+            start, self._committed, self._announce, lambda db: Tidy(db, self._checkpointer), merge_page
         )
         try:
             self._ledger = self._writer.ready.result()

@@ -17,8 +17,11 @@ from workstation.store.cipher import Database, connect, dbapi2
 
 log = logging.getLogger("store")
 
-WAL_SOME: Final = 2 << 20
+PAGE_BYTES: Final = 4096
 WAL_MOST: Final = 64 << 20
+"""The WAL is made to start over beyond this, bytes."""
+COMMITS_SOME: Final = 64
+"""The WAL is copied back every so many commits; where that catches up, it starts over by itself."""
 SEGMENTS_SOME: Final = 4
 """FTS5 merges a level from four segments on."""
 SEGMENTS_MOST: Final = 48
@@ -30,6 +33,8 @@ class Checkpointer:
     """A thread with a connection of its own, which copies WAL pages into the file when asked."""
 
     def __init__(self, path: Path, key: bytes | None) -> None:
+        self.pages = 0
+        """How many pages the WAL held at the last look."""
         self._asked = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, args=(path, key), name="store-checkpoint", daemon=True)
@@ -53,7 +58,7 @@ class Checkpointer:
                 try:
                     if connection is None:
                         connection = connect(path, key)
-                    connection.execute("pragma wal_checkpoint(passive)").fetchone()
+                    _, self.pages, _ = connection.execute("pragma wal_checkpoint(passive)").fetchone()
                 except dbapi2.DatabaseError as error:
                     log.warning("checkpoint put off: %s", error)
         finally:
@@ -64,23 +69,18 @@ class Checkpointer:
 class Tidy:
     """Decides what is to be tidied and does one bounded step at a time, on the writer's thread."""
 
-    def __init__(self, db: Database, path: Path, checkpointer: Checkpointer) -> None:
+    def __init__(self, db: Database, checkpointer: Checkpointer) -> None:
         self._connection = db.conn
-        self._wal = path.with_name(path.name + "-wal")
         self._checkpointer = checkpointer
-        # At each reset the WAL file shrinks to this, so that its size tells how much is in it.
-        self._connection.execute(f"pragma journal_size_limit = {WAL_SOME // 2}")
         self._segments = SEGMENTS_SOME
-        self._asked_at = 0
+        self._commits = 0
 
     def note_commit(self) -> None:
         """One more commit is in the WAL and, for all we know, one more segment in the search index."""
         self._segments += 1
-        size = self._wal_bytes()
-        if size < self._asked_at:
-            self._asked_at = 0
-        if size > self._asked_at + WAL_SOME:
-            self._asked_at = size
+        self._commits += 1
+        if self._commits >= COMMITS_SOME:
+            self._commits = 0
             self._checkpointer.ask()
 
     @property
@@ -91,12 +91,12 @@ class Tidy:
     @property
     def pressing(self) -> bool:
         """Whether it can't wait for idle time."""
-        return self._segments > SEGMENTS_MOST or self._asked_at > WAL_MOST
+        return self._segments > SEGMENTS_MOST or self._wal_full
 
     def step(self) -> None:
         """One bounded step; a failure is told in the log and tried again later."""
         try:
-            if self._asked_at > WAL_MOST:
+            if self._wal_full:
                 self._restart_wal()
             elif self.wanted:
                 self._merge_search()
@@ -118,10 +118,8 @@ class Tidy:
             self._connection.execute("pragma wal_checkpoint(restart)").fetchone()
         finally:
             self._connection.execute("pragma busy_timeout = 5000")
-        self._asked_at = self._wal_bytes() - WAL_MOST // 2  # where a long reader held it back, try again much later
+        self._checkpointer.pages = 0  # where a long reader held it back, the next look says so
 
-    def _wal_bytes(self) -> int:
-        try:
-            return self._wal.stat().st_size
-        except OSError:
-            return 0
+    @property
+    def _wal_full(self) -> bool:
+        return self._checkpointer.pages * PAGE_BYTES > WAL_MOST
