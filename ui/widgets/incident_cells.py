@@ -55,9 +55,9 @@ def queue(words: IncidentWords) -> Columns:
     return (
         cells.priority(38),
         cells.number(100),
-        Column("type", "board.type", 172, cells.type, lambda r, _n: words.type(r)),
+        Column("type", "board.type", 168, cells.type, lambda r, _n: words.type(r)),
         Column("place", "board.place", 0, cells.village, lambda r, _n: words.place(r)),
-        Column("state", "queue.state", 92, cells.state, lambda r, n: words.state(r, n)[0], repaint=Repaint.MINUTE),
+        Column("state", "queue.state", 84, cells.state, lambda r, n: words.state(r, n)[0], repaint=Repaint.MINUTE),
         cells.age(64),
         cells.target(178),
         cells.desk(44),

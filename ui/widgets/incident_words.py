@@ -66,7 +66,8 @@ class IncidentWords:
         agency = next((self.agency(a.agency) for a in row.assignments if waits and waits(a)), "")
         if not known(key):
             return row.deadline
-        return tr(key, agency=agency or tr("deadline.agency")).strip()
+        words = tr(key, agency=agency or tr("deadline.agency")).strip()
+        return words[:1].upper() + words[1:]
 
     def clock(self, row: BoardRow, now_ms: int) -> str:
         reading = left(now_ms, row.deadline_from_at, row.deadline_at)
