@@ -1,0 +1,227 @@
+"""The desk a service function works on: store, phone, catalogue, the person at it, and one way in for writes and reads."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from workstation.domain.changes import Changes
+from workstation.domain.hlc import Clock
+from workstation.domain.ids import Ids
+from workstation.domain.rows import Dot, LinkStatus, Person, Uid
+from workstation.geo.gazetteer import Gazetteer
+from workstation.service import clocks
+from workstation.service.catalogue import Catalogue
+from workstation.service.tries import Tries
+from workstation.settings import Settings
+from workstation.store import Database, Store, Tx
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+Pending = Future
+"""What every write and read of a desk returns; `result()` raises what went wrong."""
+
+TEXT_MOST = 4000
+"""Characters of one text value; longer input is refused, never cut."""
+
+
+class Refused(Exception):
+    """A thing the desk will not do; the text says why, in words for the person at it."""
+
+
+class NotAllowed(Refused):
+    """The signed-in role does not carry this right (or nobody is signed in where someone must be)."""
+
+
+class BadValue(Refused):
+    """A value that does not fit its field: unknown field, wrong type, too long."""
+
+
+class TooLate(Refused):
+    """The moment for this has passed, such as taking a type back after 30 s."""
+
+
+class NotFound(Refused):
+    """The call, incident or person named is not in this desk's record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A value for one field and the dots of the values the form showed when it was typed (promise M3)."""
+
+    value: object
+    seen: tuple[Dot, ...] = ()
+
+
+class Phone(Protocol):
+    """What the services ask of the softphone; each returns at once and the outcome comes as an event."""
+
+    def answer(self, offer: Uid) -> None: ...
+    def hang_up(self) -> None: ...
+    def hold(self) -> None: ...
+    def resume(self) -> None: ...
+    def mute(self, on: bool) -> None: ...
+
+
+class Link(Protocol):
+    """What the services ask of synchronisation: the honest word on the wire."""
+
+    def status(self) -> LinkStatus: ...
+
+
+class Desk:
+    """One workstation as the services see it.
+
+    `person` is None while nobody is signed in; ops then carry an empty person and the desk's name (promise P2).
+    `typed` remembers the type each call had before this desk's last key, and when that was, monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        ids: Ids,
+        catalogue: Catalogue,
+        gazetteer: Gazetteer,
+        settings: Settings,
+        phone: Phone | None = None,
+        status: Link | None = None,
+    ) -> None:
+        self.store = store
+        self.phone = phone
+        self.clock = clock
+        self.ids = ids
+        self.catalogue = catalogue
+        self.gazetteer = gazetteer
+        self.settings = settings
+        self.status = status
+        self.tries = Tries(clock)
+        self.person: Person | None = None
+        self.typed: dict[Uid, tuple[object, float]] = {}
+        self._slow: ThreadPoolExecutor | None = None
+        self._tx: Tx | None = None
+        self._keep_clocks()
+
+    @property
+    def name(self) -> str:
+        """The desk's name as people say it, such as "Meja 3"."""
+        return self.settings.desk.name
+
+    @property
+    def person_uid(self) -> Uid:
+        """Who the next op names; empty while nobody is signed in."""
+        return self.person.uid if self.person else b""
+
+    def require(self, *roles: str) -> Person:
+        """Give the person signed in when their role is one of `roles`; raises `NotAllowed`."""
+        if self.person is None:
+            raise NotAllowed(f"sign in first: this needs the role {' or '.join(roles)}")
+        if self.person.role not in roles:
+            raise NotAllowed(f"this needs the role {' or '.join(roles)}, you are signed in as {self.person.role}")
+        return self.person
+
+    def write(self, act: Callable[[Tx], object]) -> Pending[Changes]:
+        """Run `act` in one transaction of the writer thread; inside `together`, in the transaction that is open."""
+        if self._tx is not None:
+            return _done(lambda tx=self._tx: _nothing(act(tx)))
+        return then(self.store.write(act), lambda written: written.changes)
+
+    def ask(self, fn: Callable[[Database], T]) -> Pending[T]:
+        """Run a read on the reader thread; inside `together`, on the open transaction so that it sees its writes."""
+        if self._tx is not None:
+            return _done(lambda tx=self._tx: fn(tx.db))
+        return self.store.read(fn)
+
+    def together(self, fn: Callable[[Desk], T]) -> Pending[T]:
+        """Run `fn` with a desk whose writes all fall into one transaction: all of them stand, or none."""
+        if self._tx is not None:
+            return _done(lambda: fn(self))
+        return then(self.store.write(lambda tx: fn(self._inside(tx))), lambda written: written.value)
+
+    def refuse(self, error: Refused) -> Pending[Any]:
+        """Give a refusal the way every refusal comes: in the result; inside `together` at once, so that all goes back."""
+        if self._tx is not None:
+            raise error
+        return failed(error)
+
+    def later(self, fn: Callable[[], T]) -> Pending[T]:
+        """Run something slow (a password check) on the desk's own slow thread, never on the screen's."""
+        if self._slow is None:
+            self._slow = ThreadPoolExecutor(max_workers=1, thread_name_prefix="desk-slow")
+        return self._slow.submit(fn)
+
+    def close(self) -> None:
+        """End the slow thread; the store is closed by whoever opened it."""
+        if self._slow is not None:
+            self._slow.shutdown(wait=True, cancel_futures=True)
+            self._slow = None
+
+    def _keep_clocks(self) -> None:
+        """Lay the targets beside the record, where the reads find them; waits for the disk once, when they changed."""
+        wanted = clocks.of(self.catalogue).packed()
+
+        def act(tx: Tx) -> None:
+            if tx.meta(clocks.KEPT_AS) != wanted:
+                tx.set_meta(clocks.KEPT_AS, wanted)
+
+        self.store.write(act).result()
+
+    def _inside(self, tx: Tx) -> Desk:
+        inside = copy.copy(self)
+        inside._tx = tx
+        return inside
+
+
+def then(pending: Pending[T], fn: Callable[[T], U]) -> Pending[U]:
+    """Give the pending result of `fn` over another's; a failure passes through, a cancel too."""
+    out: Pending[U] = Future()
+
+    def pass_on(done: Pending[T]) -> None:
+        if done.cancelled():
+            out.cancel()
+            return
+        try:
+            out.set_result(fn(done.result()))
+        except BaseException as error:
+            out.set_exception(error)
+
+    pending.add_done_callback(pass_on)
+    return out
+
+
+def failed(error: BaseException) -> Pending[Any]:
+    """Give a result that is already refused, so that every refusal reaches the caller the same way."""
+    out: Pending[Any] = Future()
+    out.set_exception(error)
+    return out
+
+
+def _done(fn: Callable[[], T]) -> Pending[T]:
+    out: Pending[T] = Future()
+    try:
+        out.set_result(fn())
+    except Exception as error:
+        # Raised as well, so that the transaction that is open goes back as a whole.
+        out.set_exception(error)
+        raise
+    return out
+
+
+def _nothing(_: object) -> Changes:
+    """Inside `together` the changes are told once, by the commit; a single write has none of its own."""
+    return Changes(local=True)
+
+
+def text(value: object, field: str, most: int = TEXT_MOST) -> str:
+    """Give a text value that may go into an op; raises `BadValue`."""
+    if not isinstance(value, str):
+        raise BadValue(f"{field}: a text is expected")
+    if len(value) > most:
+        raise BadValue(f"{field}: {len(value)} characters, at most {most}")
+    return value
+

@@ -1,0 +1,194 @@
+"""The intake form: opening an incident for a call, and every change to it until it is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from workstation.domain.changes import Changes
+from workstation.domain.ids import Uid
+from workstation.domain.ops import INCIDENT_REGISTERS, Dot
+from workstation.service.desk import BadValue, Desk, Edit, Pending, Refused, text
+from workstation.service.registers import fitted, known, writes
+from workstation.store import Database, Tx
+
+PRIORITIES = (1, 2, 3, 4)
+
+
+class StillOpen(Refused):
+    """An incident whose assignments have not all ended does not close."""
+
+
+def open_incident(desk: Desk, incident: Uid, offer: Uid = b"", at: int | None = None) -> Pending[Changes]:
+    """Open an incident under the uid the form was given, with this desk's next number; done twice, it is opened once.
+
+    `offer` is the call it was reported by, b"" = none (a radio message, a walk-in). The number carries the desk's prefix,
+    because no two desks that are cut off could agree on one (promise M7).
+    """
+    person = desk.person_uid
+
+    def act(tx: Tx) -> None:
+        state = tx.state(incident)
+        if state is not None and state.created is not None:
+            return
+        body = {
+            "number": _next_number(tx, desk.settings.desk.prefix),
+            "call": offer,
+            "desk": desk.name,
+            "at": tx.now() if at is None else int(at),
+        }
+        tx.append("incident.opened", incident, body, person)
+
+    return desk.write(act)
+
+
+def edit(desk: Desk, incident: Uid, edits: Mapping[str, Edit]) -> Pending[Changes]:
+    """Write fields of an incident; each replaces what its form showed and nothing else (promise M3).
+
+    Values that are already the field's only one make no op. Raises `BadValue`, `NotFound`.
+    """
+    try:
+        values = _values(desk, edits)
+    except Refused as error:
+        return desk.refuse(error)
+    person = desk.person_uid
+
+    def act(tx: Tx) -> None:
+        put = writes(desk.store.replica, known(tx, incident, "incident"), values)
+        if put:
+            tx.append("incident.edited", incident, {"set": put}, person)
+
+    return desk.write(act)
+
+
+def _values(desk: Desk, edits: Mapping[str, Edit]) -> dict[str, tuple[object, tuple[Dot, ...]]]:
+    values = fitted(INCIDENT_REGISTERS, edits)
+    chosen = values.get("type", (None, ()))[0]
+    if chosen and chosen not in desk.catalogue.types:
+        raise BadValue(f"type: {chosen!r} is not in the catalogue")
+    priority = values.get("priority", (None, ()))[0]
+    if priority is not None and priority not in PRIORITIES:
+        raise BadValue("priority: 1, 2, 3 or 4 is expected")
+    for field, most in (("lat", 90.0), ("lon", 180.0)):
+        place = values.get(field, (None, ()))[0]
+        if place is not None and abs(place) > most:
+            raise BadValue(f"{field}: {place} is not on the globe")
+    return values
+
+
+def note(desk: Desk, incident: Uid, words: str, at: int | None = None) -> Pending[Changes]:
+    """Add a line to the narrative; an empty one adds nothing."""
+    try:
+        line = text(words, "note").strip()
+    except Refused as error:
+        return desk.refuse(error)
+    person = desk.person_uid
+
+    def act(tx: Tx) -> None:
+        known(tx, incident, "incident")
+        if line:
+            tx.append("incident.noted", incident, {"text": line, "at": tx.now() if at is None else int(at)}, person)
+
+    return desk.write(act)
+
+
+def link(desk: Desk, incident: Uid, offer: Uid) -> Pending[Changes]:
+    """Tie another call to an incident: the caller rings again, a neighbour reports the same."""
+    person = desk.person_uid
+
+    def act(tx: Tx) -> None:
+        state = known(tx, incident, "incident")
+        known(tx, offer, "call")
+        tied = {entry.body.get("call") for entry in state.of("incident.linked")} | {state.facts.get("call")}
+        if offer not in tied:
+            tx.append("incident.linked", incident, {"call": offer}, person)
+
+    return desk.write(act)
+
+
+def correct(desk: Desk, entity: Uid, entry: Dot, words: str, reason: str = "") -> Pending[Changes]:
+    """Put a line right by a new one that names it; the old one stays in the record (promise M5)."""
+    try:
+        body = {"entry": list(entry), "text": text(words, "correction").strip(), "reason": text(reason, "reason")}
+    except Refused as error:
+        return desk.refuse(error)
+    return _correction(desk, entity, entry, body)
+
+
+def correct_time(desk: Desk, entity: Uid, entry: Dot, at: int, reason: str) -> Pending[Changes]:
+    """Put a clock stamp right; a reason is asked, because figures rest on it."""
+    if not reason.strip():
+        return desk.refuse(BadValue("reason: a changed time needs one"))
+    return _correction(desk, entity, entry, {"entry": list(entry), "at": int(at), "reason": text(reason, "reason")})
+
+
+def _correction(desk: Desk, entity: Uid, entry: Dot, body: dict[str, object]) -> Pending[Changes]:
+    person = desk.person_uid
+
+    def act(tx: Tx) -> None:
+        state = known(tx, entity, "entry")
+        if tuple(entry) not in state.entries:
+            raise BadValue("entry: there is no such line to put right")
+        tx.append("entry.corrected", entity, body, person)
+
+    return desk.write(act)
+
+
+def close(desk: Desk, incident: Uid, disposition: str, at: int | None = None) -> Pending[Changes]:
+    """Close an incident with how it ended; raises `StillOpen` while an assignment has not ended."""
+    if disposition not in desk.catalogue.dispositions:
+        return desk.refuse(BadValue(f"disposition: {disposition!r} is not in the catalogue"))
+    person = desk.person_uid
+
+    def act(tx: Tx) -> None:
+        known(tx, incident, "incident")
+        running = _running(tx.db, incident)
+        if running:
+            raise StillOpen(f"not ended yet: {', '.join(running)}")
+        body = {"at": tx.now() if at is None else int(at), "disposition": disposition}
+        tx.append("incident.closed", incident, body, person)
+
+    return desk.write(act)
+
+
+def reopen(desk: Desk, incident: Uid, reason: str) -> Pending[Changes]:
+    """Open a closed incident again, saying why."""
+    try:
+        why = text(reason, "reason").strip()
+        if not why:
+            raise BadValue("reason: say why it is opened again")
+    except Refused as error:
+        return desk.refuse(error)
+    person = desk.person_uid
+
+    def act(tx: Tx) -> None:
+        known(tx, incident, "incident")
+        tx.append("incident.reopened", incident, {"at": tx.now(), "reason": why}, person)
+
+    return desk.write(act)
+
+
+def _running(db: Database, incident: Uid) -> list[str]:
+    """Name the agencies whose part has not ended."""
+    sql = "select distinct agency from assignment where incident = ? and step not in ('done', 'cancelled', 'refused')"
+    return [row[0] for row in db.conn.execute(sql, [incident])]
+
+
+def _next_number(tx: Tx, prefix: str) -> str:
+    """Give this desk's next number, such as AMB-3-0142.
+
+    The count is kept beside the record; where the record holds that number already (the file was lost and came back from
+    the hub), one past the greatest is taken.
+    """
+    kept_as = f"number.{prefix}"
+    count = int(tx.meta(kept_as, 0)) + 1
+    taken = "select 1 from incident where number = ?"
+    if count == 1 or tx.db.conn.execute(taken, [f"{prefix}-{count:04d}"]).fetchone():
+        count = _greatest(tx.db, prefix) + 1
+    tx.set_meta(kept_as, count)
+    return f"{prefix}-{count:04d}"
+
+
+def _greatest(db: Database, prefix: str) -> int:
+    # Between "AMB-3-" and "AMB-3." lie all numbers of this prefix and none of AMB-30.
+    sql = """select max(cast(substr(number, ?) as integer)) from incident where number > ? and number < ?"""
+    return db.conn.execute(sql, [len(prefix) + 2, f"{prefix}-", f"{prefix}."]).fetchone()[0] or 0

@@ -1,0 +1,151 @@
+"""What the shift lead reads: rival values, what has not travelled yet, the figures of the shift, who sits where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from workstation.domain.ops import INCIDENT_REGISTERS
+from workstation.domain.rows import ConflictRow, DeskRow, Person, QueueFigures, UnsentRow
+from workstation.service import clocks as clocks_of
+from workstation.service.incidentviews import Names
+from workstation.service.status import outages, travelled
+from workstation.store import Database, reads
+
+HOUR_MS: Final = 3_600_000
+SHIFT_HOURS: Final = 8
+CONFLICTS_MOST: Final = 200
+UNSENT_MOST: Final = 500
+LIVE_MS: Final = 12 * HOUR_MS
+"""A call that never ended in the record (a desk lost its power) counts as live for at most this long."""
+
+
+def conflicts(db: Database, limit: int = CONFLICTS_MOST) -> list[ConflictRow]:
+    """Give every field with rival values, the one that waits longest first (promise M4)."""
+    sql = "select uid, number, type from incident where rivals > 0 order by id limit ?"
+    incidents = db.conn.execute(sql, [limit]).fetchall()
+    states = reads.states(db, [uid for uid, _, _ in incidents])
+    names = Names(db)
+    rows = []
+    for uid, number, kind in incidents:
+        for name in states[uid].rivals:
+            if name in INCIDENT_REGISTERS:
+                field = names.field(name, states[uid].registers[name])
+                # They differ since the second one was written.
+                since_at = sorted(value.at for value in field.values)[1]
+                rows.append(ConflictRow(uid, number, kind, field, since_at))
+    return sorted(rows, key=lambda row: row.since_at)[:limit]
+
+
+def unsent(db: Database, limit: int = UNSENT_MOST) -> list[UnsentRow]:
+    """Give what this desk wrote and the hub has not acknowledged, the oldest first: one row per thing and kind of op."""
+    far = travelled(db)
+    sql = """select min(op.at), op.kind, count(*), max(op.seq), entity.type, entity.uid from op
+             join entity on entity.id = op.entity where op.replica = ? and op.seq > ?
+             group by op.entity, op.kind order by min(op.seq) limit ?"""
+    rows = []
+    for at, kind, count, seq, of, uid in db.conn.execute(sql, [far.own, far.acked, limit]).fetchall():
+        number, detail = _named(db, of, uid)
+        rows.append(UnsentRow(at, kind, number, detail, count, far.row(seq)))
+    return rows
+
+
+_NAMED: Final = {
+    "incident": "select number, type from incident where uid = ?",
+    "offer": "select coalesce(nullif(number, ''), e164), identity from offer where uid = ?",
+    "assignment": """select coalesce(incident.number, ''), agency from assignment
+                     left join incident on incident.uid = assignment.incident where assignment.uid = ?""",
+    "person": "select '', role from person where uid = ?",
+}
+
+
+def _named(db: Database, of: str, uid: bytes) -> tuple[str, str]:
+    row = db.conn.execute(_NAMED[of], [uid]).fetchone() if of in _NAMED else None
+    return (row[0] or "", row[1] or "") if row else ("", "")
+
+
+def queue(db: Database, now: int, hours: int = SHIFT_HOURS) -> QueueFigures:
+    """Give the lead's figures over the last hours, and beside them how long this desk heard nothing of the others.
+
+    Calls to other desks in such a time are not in the figures until they arrive; `offline_s` and `offline` say so.
+    """
+    from_at = now - hours * HOUR_MS
+    clocks = clocks_of.kept(db)
+    in_time_ms = clocks.target_ms("answer")
+    sql = "select rang_at, answered_at, status, type from call where rang_at >= ? and rang_at < ?"
+    calls = db.conn.execute(sql, [from_at, now]).fetchall()
+    answered = [(rang, at, kind) for rang, at, _, kind in calls if at is not None]
+    in_time = [rang for rang, at, _ in answered if at - rang <= in_time_ms]
+    waits = _call_to_agency(db, from_at, now)
+    sent, oldest = reads.unsent(db, travelled(db).own)
+    silent = outages(db, from_at, now)
+    return QueueFigures(
+        from_at=from_at,
+        to_at=now,
+        calls=len(calls),
+        answered=len(answered),
+        answered_in_15_s=len(in_time),
+        abandoned=sum(status == "abandoned" for _, _, status, _ in calls),
+        noise=sum(kind in clocks.noise for _, _, kind in answered),
+        untyped=sum(not kind for _, _, kind in answered),
+        call_to_agency_p90_s=percentile(waits, 90),
+        call_to_agency_n=len(waits),
+        unsent=sent,
+        oldest_unsent_at=oldest,
+        conflicts=db.conn.execute("select count(*) from incident where rivals > 0").fetchone()[0],
+        by_type=tuple(Counter(kind for _, _, kind in answered if kind).most_common()),
+        by_hour=_by_hour([rang for rang, _, _ in answered], in_time),
+        call_to_agency_s=tuple(waits),
+        call_to_agency_p50_s=percentile(waits, 50),
+        offline_s=sum(end - start for start, end in silent) / 1000,
+        offline=silent,
+    )
+
+
+def percentile(ordered: list[float], share: int) -> float | None:
+    """Give the smallest value that `share` percent of the ordered values do not exceed (nearest rank); None of nothing."""
+    return ordered[max(0, -(-share * len(ordered) // 100) - 1)] if ordered else None
+
+
+def _call_to_agency(db: Database, from_at: int, to_at: int) -> list[float]:
+    """Seconds from the answer to the first agency that was told, sorted, for incidents whose call rang in the span."""
+    sql = """select min(assignment.notified_at) - min(call.answered_at) from call
+             join offer on offer.call = call.uid join link on link.call = offer.uid
+             join assignment on assignment.incident = link.incident
+             where call.rang_at >= ? and call.rang_at < ? and call.answered_at is not null
+             and assignment.notified_at is not null group by link.incident"""
+    found = (waited for (waited,) in db.conn.execute(sql, [from_at, to_at]))
+    # Two desks' clocks may differ by a little: a negative wait is none.
+    return sorted(max(0, waited) / 1000 for waited in found)
+
+
+def _by_hour(answered: list[int], in_time: list[int]) -> tuple[tuple[int, int, int], ...]:
+    hours = Counter(rang // HOUR_MS * HOUR_MS for rang in answered)
+    good = Counter(rang // HOUR_MS * HOUR_MS for rang in in_time)
+    return tuple((hour, count, good[hour]) for hour, count in sorted(hours.items()))
+
+
+def roster(db: Database, limit: int = 1000) -> list[Person]:
+    """Give everyone enrolled, by name, and where they sit."""
+    sql = "select uid, login, name, role, desk, since_at from person order by name, uid limit ?"
+    return [Person(*row) for row in db.conn.execute(sql, [limit])]
+
+
+def desks(db: Database, now: int) -> list[DeskRow]:
+    """Give every desk the record names, with who sits there and what it is doing as far as this desk has heard."""
+    seated = {desk: (name, since) for name, desk, since in db.conn.execute(
+        "select name, desk, since_at from person where desk <> '' order by since_at")}  # fmt: skip
+    live = {}
+    sql = """select desk, status, coalesce(answered_at, rang_at) from call
+             where status in ('ringing', 'talking', 'held', 'abandoned') and rang_at > ? order by status = 'ringing' desc"""
+    for desk, status, since in db.conn.execute(sql, [now - LIVE_MS]):
+        if status != "abandoned":
+            live[desk] = ("ringing" if status == "ringing" else "talking", since)
+    sql = "select desk, count(*) from call where rang_at >= ? and answered_at is not null group by desk"
+    load = dict(db.conn.execute(sql, [now - HOUR_MS]).fetchall())
+    rows = []
+    for name in sorted({name for name in reads.desks(db).values() if name} | seated.keys() | live.keys()):
+        person, since = seated.get(name, ("", None))
+        state, since = live.get(name, ("ready" if person else "empty", since))
+        rows.append(DeskRow(name, person, state, since, load.get(name, 0)))
+    return rows

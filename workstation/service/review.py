@@ -1,0 +1,53 @@
+"""The shift lead's decisions over what desks wrote apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workstation.domain.changes import Changes
+from workstation.domain.ids import Uid
+from workstation.domain.ops import INCIDENT_REGISTERS, Dot
+from workstation.service.desk import Desk, Edit, Pending, Refused
+from workstation.service.registers import fitted, known, replaced
+from workstation.store import Tx
+
+
+def settle(desk: Desk, incident: Uid, field: str, value: object, seen: tuple[Dot, ...]) -> Pending[Changes]:
+    """Decide which value a field has where desks differ: the one write that replaces all that were seen (promise M4).
+
+    For the role lead only; raises `NotAllowed`. A rival written meanwhile stays, and stays shown.
+    """
+    try:
+        person = desk.require("lead").uid
+        values = fitted(INCIDENT_REGISTERS, {field: Edit(value, seen)})
+    except Refused as error:
+        return desk.refuse(error)
+
+    def act(tx: Tx) -> None:
+        state = known(tx, incident, "incident")
+        chosen, shown = values[field]
+        put = {field: [chosen, replaced(desk.store.replica, state, field, shown)]}
+        tx.append("incident.settled", incident, {"set": put}, person)
+
+    return desk.write(act)
+
+
+def bring_back(desk: Desk, incident: Uid, field: str, rivals: Sequence[object]) -> Pending[Changes]:
+    """Put a settled field's rival values side by side again, for whoever decides next: how a decision is taken back.
+
+    One op for each value, none replacing the other, so that every desk holds them all as live again (promise M4).
+    For the role lead only; raises `NotAllowed`.
+    """
+    try:
+        person = desk.require("lead").uid
+        values = [fitted(INCIDENT_REGISTERS, {field: Edit(value)})[field][0] for value in rivals]
+    except Refused as error:
+        return desk.refuse(error)
+
+    def act(tx: Tx) -> None:
+        state = known(tx, incident, "incident")
+        settled: list[list[int]] = [list(dot) for dot in state.seen_dots(field)]
+        for n, value in enumerate(values):
+            tx.append("incident.settled", incident, {"set": {field: [value, settled if n == 0 else []]}}, person)
+
+    return desk.write(act)

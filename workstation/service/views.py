@@ -1,0 +1,13 @@
+"""What the screen may ask of the record: every read in one place; each is bounded, indexed, and a function of the record alone.
+
+Run them with `desk.ask(lambda db: views.board(db, now))`. `now` is ms UTC by the desk's clock.
+"""
+
+from workstation.service.callviews import abandoned, call, calls_page, earlier_calls
+from workstation.service.incidentviews import board, incident
+from workstation.service.leadviews import conflicts, desks, queue, roster, unsent
+
+__all__ = [
+    "abandoned", "board", "call", "calls_page", "conflicts", "desks", "earlier_calls", "incident", "queue",
+    "roster", "unsent",
+]  # fmt: skip

@@ -1,0 +1,216 @@
+"""Settings of a desk: frozen, from TOML files by rank (policy > machine > user > default), wrong ones named with file and line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from workstation.paths import Layers, Places, data_folder, layers
+
+
+class SettingsWrong(Exception):
+    """A setting that cannot be used: `name`, `file` and `line` (0 = unknown) say where, the text says why."""
+
+    def __init__(self, name: str, file: Path, line: int, why: str) -> None:
+        super().__init__(f"{file}:{line}: {name}: {why}")
+        self.name, self.file, self.line, self.why = name, file, line, why
+
+
+def _choice(*allowed: str) -> dict[str, Any]:
+    return {"choice": allowed}
+
+
+def _between(low: float, high: float) -> dict[str, Any]:
+    return {"between": (low, high)}
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSettings:
+    """Who this desk is. `prefix` begins its incident numbers and belongs to no other desk (promise M7)."""
+
+    name: str = field(default="Meja 1", metadata={"longest": 40})
+    prefix: str = field(default="AMB-1", metadata={"pattern": r"[A-Z0-9]+(-[A-Z0-9]+)*"})
+    site: str = field(default="ambon", metadata={"longest": 40})
+    zone: str = "Asia/Jayapura"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where the record lies. `folder` "" = the user's data folder; `plain` leaves it unencrypted and the screen says so."""
+
+    folder: str = ""
+    plain: bool = False
+    key: str = field(default="auto", metadata=_choice("auto", "keyring", "file"))
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """Where the hub is; `url` "" = none, the desk works alone. `ca_file` pins the site's certificate authority."""
+
+    url: str = field(default="", metadata={"pattern": r"|https?://[^\s]+"})
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneSettings:
+    """The line. `secret_file` holds the SIP password alone on its first line; it is never a setting itself."""
+
+    user: str = ""
+    domain: str = ""
+    registrars: tuple[str, ...] = ()
+    transport: str = field(default="udp", metadata=_choice("udp", "tcp", "tls"))
+    secret_file: str = ""
+    ca_file: str = ""
+    bind: str = "0.0.0.0"  # noqa: S104 - a phone is reached on every address of the machine unless told otherwise
+    port: int = field(default=0, metadata=_between(0, 65535))
+    peers: tuple[str, ...] = ()
+    join_header: str = ""
+    region: str = field(default="ID", metadata={"pattern": r"[A-Z]{2}"})
+    input: str = ""
+    output: str = ""
+    expires_s: int = field(default=60, metadata=_between(10, 3600))
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenSettings:
+    """How it looks and speaks."""
+
+    language: str = field(default="id", metadata=_choice("id", "en"))
+    palette: str = field(default="night", metadata=_choice("night", "day", "contrast"))
+    text_percent: int = field(default=100, metadata=_between(100, 200))
+    calm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What is written down about the running; never numbers or names of callers at `info`."""
+
+    level: str = field(default="info", metadata=_choice("debug", "info", "warning", "error"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a desk. `targets_s` overrides clocks of the catalogue by key; `duty` gives agencies their numbers."""
+
+    desk: DeskSettings = field(default_factory=DeskSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    hub: HubSettings = field(default_factory=HubSettings)
+    phone: PhoneSettings = field(default_factory=PhoneSettings)
+    screen: ScreenSettings = field(default_factory=ScreenSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    targets_s: Mapping[str, int] = field(default_factory=dict, metadata=_between(1, 86_400))
+    duty: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+    @property
+    def places(self) -> Places:
+        """Where this desk's own files lie."""
+        return Places(Path(self.store.folder).expanduser() if self.store.folder else data_folder())
+
+
+def load(file: Path | None = None, ranks: Layers | None = None) -> Settings:
+    """Read the settings; `file` stands in place of the user's and the machine's, a policy stands over it all the same.
+
+    Raises `SettingsWrong` for a file that is not TOML, an unknown name, a wrong type or a value out of bounds.
+    """
+    ranks = ranks or layers()
+    chosen: list[Path] = [file] if file else [path for name, path in ranks.by_rank() if name != "policy"]
+    chosen.append(ranks.policy)
+    put: dict[str, dict[str, Any]] = {}
+    read: list[Path] = []
+    for path in chosen:
+        if path != file and not path.is_file():
+            continue
+        _apply(path, put)
+        read.append(path)
+    sections = {spec.name: spec for spec in fields(Settings)}
+    made: dict[str, Any] = {}
+    for name, values in put.items():
+        kind = _kinds(Settings)[name]
+        made[name] = kind(**values) if is_dataclass(kind) else types.MappingProxyType(values)
+    return Settings(**{name: value for name, value in made.items() if name in sections}, files=tuple(read))
+
+
+def _apply(path: Path, put: dict[str, dict[str, Any]]) -> None:
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsWrong("settings file", path, 0, f"cannot be read: {error}") from None
+    try:
+        tables = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        raise SettingsWrong("settings file", path, int(found[1]) if found else 0, f"is not TOML: {error}") from None
+    kinds = _kinds(Settings)
+    for section, values in tables.items():
+        if section not in kinds or section == "files":
+            raise SettingsWrong(section, path, _line(source, section, ""), f"unknown; known are {_list(kinds, 'files')}")
+        if not isinstance(values, dict):
+            raise SettingsWrong(section, path, _line(source, section, ""), f"is a table: write [{section}]")
+        into = put.setdefault(section, {})
+        for name, value in values.items():
+            where = (f"{section}.{name}", path, _line(source, section, name))
+            into[name] = _check(section, name, value, where)
+
+
+def _check(section: str, name: str, value: Any, where: tuple[str, Path, int]) -> Any:
+    kind = _kinds(Settings)[section]
+    if not is_dataclass(kind):
+        spec = next(spec for spec in fields(Settings) if spec.name == section)
+        return _fit(value, int if section == "targets_s" else str, spec.metadata, where)
+    known = {spec.name: spec for spec in fields(kind)}
+    if name not in known:
+        raise SettingsWrong(*where, f"unknown; known are {_list(known)}")
+    return _fit(value, _kinds(kind)[name], known[name].metadata, where)
+
+
+def _fit(value: Any, kind: Any, rules: Mapping[str, Any], where: tuple[str, Path, int]) -> Any:
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise SettingsWrong(*where, "a list of texts is expected")
+        return tuple(value)
+    # A bool is an int to Python, never to the person who wrote the file.
+    if type(value) is not kind:
+        raise SettingsWrong(*where, f"{_WORDS[kind]} is expected, found {value!r}")
+    if "choice" in rules and value not in rules["choice"]:
+        raise SettingsWrong(*where, f"{value!r} is not one of {', '.join(rules['choice'])}")
+    if "between" in rules and not rules["between"][0] <= value <= rules["between"][1]:
+        raise SettingsWrong(*where, f"{value} is not between {rules['between'][0]} and {rules['between'][1]}")
+    if "pattern" in rules and not re.fullmatch(rules["pattern"], value):
+        raise SettingsWrong(*where, f"{value!r} does not have the form {rules['pattern']}")
+    if "longest" in rules and not 0 < len(value) <= rules["longest"]:
+        raise SettingsWrong(*where, f"1 to {rules['longest']} characters are expected")
+    return value
+
+
+_WORDS = {str: "a text", int: "a whole number", bool: "true or false", float: "a number"}
+
+
+def _kinds(of: Any) -> dict[str, Any]:
+    """Give the types of a dataclass's fields, resolved; `Mapping[...]` fields stay as they are."""
+    return typing.get_type_hints(of)
+
+
+def _list(names: Iterable[str], but: str = "") -> str:
+    return ", ".join(name for name in names if name != but)
+
+
+def _line(source: str, section: str, name: str) -> int:
+    """Find the line a setting stands in (tomllib does not tell); 0 when it is written in a way not looked for."""
+    inside = ""
+    for number, line in enumerate(source.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
+        if header:
+            inside = header[1]
+            if not name and inside == section:
+                return number
+        key = re.match(r"\s*([\w.-]+)\s*=", line)
+        if key and ((inside == section and key[1] == name) or (not inside and key[1] in (section, f"{section}.{name}"))):
+            return number
+    return 0
