@@ -1,4 +1,4 @@
-"""Settings of a desk: frozen, from TOML files by rank (policy > machine > user > default), wrong ones named with file and line."""
+"""Settings of a desk: frozen, from TOML files by rank (policy > machine > user > default); wrong ones are named."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ class DeskSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """Where the record lies. `folder` "" = the user's data folder; `plain` leaves it unencrypted and the screen says so."""
+    """Where the record lies. `folder` "" = the user's data folder; `plain` = unencrypted, and the screen says so.
+
+    `key`: keyring, file (0600, in the folder), or auto: the keyring where one answers, else the file.
+    """
 
     folder: str = ""
     plain: bool = False
@@ -51,30 +54,45 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """Where the hub is; `url` "" = none, the desk works alone. `ca_file` pins the site's certificate authority."""
+    """Where the hub is; `url` "" = none, the desk works alone. `ca_file` pins the site's certificate authority.
+
+    `token_file` holds what the desk shows the hub, alone on its first line.
+    """
 
     url: str = field(default="", metadata={"pattern": r"|https?://[^\s]+"})
+    token_file: str = ""
     ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneSettings:
-    """The line. `secret_file` holds the SIP password alone on its first line; it is never a setting itself."""
+    """The line; the names are those of `workstation.phone.settings`, which says what each means, plus `region`.
 
-    user: str = ""
+    `password_file` holds the SIP password alone on its first line; the password itself is never a setting.
+    """
+
+    registrar: str = ""
+    transport: str = field(default="udp", metadata=_choice("udp", "tcp"))
     domain: str = ""
-    registrars: tuple[str, ...] = ()
-    transport: str = field(default="udp", metadata=_choice("udp", "tcp", "tls"))
-    secret_file: str = ""
-    ca_file: str = ""
-    bind: str = "0.0.0.0"  # noqa: S104 - a phone is reached on every address of the machine unless told otherwise
+    user: str = ""
+    password_file: str = ""
+    listen_host: str = "0.0.0.0"
     port: int = field(default=0, metadata=_between(0, 65535))
     peers: tuple[str, ...] = ()
     join_header: str = ""
-    region: str = field(default="ID", metadata={"pattern": r"[A-Z]{2}"})
+    expires_s: int = field(default=60, metadata=_between(10, 86400))
+    probe_s: int = field(default=10, metadata=_between(0, 3600))
     input: str = ""
     output: str = ""
-    expires_s: int = field(default=60, metadata=_between(10, 3600))
+    ring_outputs: tuple[str, ...] = ()
+    null_audio: bool = False
+    idle_stop_min: float = field(default=10.0, metadata=_between(0, 10_000))
+    rtp_ports: tuple[int, ...] = ()
+    region: str = field(default="ID", metadata={"pattern": r"[A-Z]{2}"})
+
+    def table(self) -> dict[str, Any]:
+        """Give what the engine reads its own settings from."""
+        return {spec.name: getattr(self, spec.name) for spec in fields(self) if spec.name != "region"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of a desk. `targets_s` overrides clocks of the catalogue by key; `duty` gives agencies their numbers."""
+    """All settings of a desk. `targets_s` sets clocks of the catalogue by key, `duty` agencies' numbers."""
 
     desk: DeskSettings = field(default_factory=DeskSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -129,12 +147,11 @@ def load(file: Path | None = None, ranks: Layers | None = None) -> Settings:
             continue
         _apply(path, put)
         read.append(path)
-    sections = {spec.name: spec for spec in fields(Settings)}
     made: dict[str, Any] = {}
     for name, values in put.items():
-        kind = _kinds(Settings)[name]
-        made[name] = kind(**values) if is_dataclass(kind) else types.MappingProxyType(values)
-    return Settings(**{name: value for name, value in made.items() if name in sections}, files=tuple(read))
+        kind: Any = _kinds(Settings)[name]
+        made[name] = types.MappingProxyType(values) if typing.get_origin(kind) else kind(**values)
+    return Settings(**made, files=tuple(read))
 
 
 def _apply(path: Path, put: dict[str, dict[str, Any]]) -> None:
@@ -150,7 +167,8 @@ def _apply(path: Path, put: dict[str, dict[str, Any]]) -> None:
     kinds = _kinds(Settings)
     for section, values in tables.items():
         if section not in kinds or section == "files":
-            raise SettingsWrong(section, path, _line(source, section, ""), f"unknown; known are {_list(kinds, 'files')}")
+            where = (section, path, _line(source, section, ""))
+            raise SettingsWrong(*where, f"unknown; known are {_list(kinds, 'files')}")
         if not isinstance(values, dict):
             raise SettingsWrong(section, path, _line(source, section, ""), f"is a table: write [{section}]")
         into = put.setdefault(section, {})
@@ -172,9 +190,12 @@ def _check(section: str, name: str, value: Any, where: tuple[str, Path, int]) ->
 
 def _fit(value: Any, kind: Any, rules: Mapping[str, Any], where: tuple[str, Path, int]) -> Any:
     if typing.get_origin(kind) is tuple:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise SettingsWrong(*where, "a list of texts is expected")
+        of = typing.get_args(kind)[0]
+        if not isinstance(value, list) or not all(type(item) is of for item in value):
+            raise SettingsWrong(*where, f"a list is expected, each of it {_WORDS[of]}")
         return tuple(value)
+    if kind is float and type(value) is int:
+        value = float(value)
     # A bool is an int to Python, never to the person who wrote the file.
     if type(value) is not kind:
         raise SettingsWrong(*where, f"{_WORDS[kind]} is expected, found {value!r}")
@@ -211,6 +232,8 @@ def _line(source: str, section: str, name: str) -> int:
             if not name and inside == section:
                 return number
         key = re.match(r"\s*([\w.-]+)\s*=", line)
-        if key and ((inside == section and key[1] == name) or (not inside and key[1] in (section, f"{section}.{name}"))):
+        if key and key[1] == name and inside == section:
+            return number
+        if key and not inside and key[1] in (section, f"{section}.{name}"):
             return number
     return 0

@@ -1,4 +1,4 @@
-"""The gazetteer: typed text to villages and kecamatan, homonyms kept apart, every match with how much of it is right."""
+"""The gazetteer: typed text to villages and kecamatan, homonyms apart, every match with how much of it is right."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_RIGHT = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Village:
-    """A place of the gazetteer: a village (`code` 81.71.xx.yyyy) or a whole kecamatan (`code` 81.71.xx, no centroid)."""
+    """A place of the gazetteer: a village (`code` 81.71.xx.yyyy) or a whole kecamatan (`code` 81.71.xx, no point)."""
 
     code: str
     name: str
@@ -48,7 +48,7 @@ class Match:
 
 
 class Gazetteer:
-    """Names of the island, read-only, shared by all threads. It proposes; only a person chooses, free text always stands."""
+    """Names of the island, read-only, shared by all threads. It proposes; a person chooses, and free text stands."""
 
     def __init__(self, villages: Sequence[Village], other_names: Sequence[tuple[str, Village]] = ()) -> None:
         self._by_code: Mapping[str, Village] = {village.code: village for village in villages}
@@ -67,7 +67,7 @@ class Gazetteer:
         return self._by_code.get(code)
 
     def label(self, code: str, short: bool = False) -> str:
-        """Give the words for a code, such as "Batu Merah, Sirimau"; the code itself when it is unknown, never a guess."""
+        """Give the words for a code, such as "Batu Merah, Sirimau"; an unknown code stays as it is."""
         village = self._by_code.get(code)
         return code if village is None else self._label(village, short)
 
@@ -129,7 +129,8 @@ def _compare(typed: str, name: str) -> tuple[str, int] | None:
     if size < SURE_LETTERS:
         return None
     # The text may still be short of the whole name: compare it with as much of the name, give or take a letter.
-    wrong = min(Levenshtein.distance(squeezed, whole[:cut]) for cut in {size - 1, size, size + 1, len(whole)} if cut > 0)
+    cuts = {size - 1, size, size + 1, len(whole)}
+    wrong = min(Levenshtein.distance(squeezed, whole[:cut]) for cut in cuts)
     right = size - wrong
     return ("near", right) if right > 0 and right / size >= LEAST_RIGHT else None
 

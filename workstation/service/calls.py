@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.ops import CALL_REGISTERS, IDENTITIES, REASONS, Dot
-from workstation.service.desk import BadValue, Desk, Edit, Pending, Phone, Refused, TooLate, text
+from workstation.service.desk import BadValue, Desk, Edit, Pending, Phone, Refused, TooLate
 from workstation.service.numbers import read_number
 from workstation.service.registers import fitted, known, writes
 from workstation.store import Tx
@@ -98,7 +98,7 @@ def classify(desk: Desk, offer: Uid, type: str, seen: tuple[Dot, ...] = ()) -> P
 
 
 def take_back(desk: Desk, offer: Uid) -> Pending[Changes]:
-    """Give the call the type it had before this desk's last one; raises `TooLate` 30 s after it was given (promise U7)."""
+    """Give the call the type it had before this desk's last one; after 30 s raises `TooLate` (promise U7)."""
     person = desk.person_uid
 
     def act(tx: Tx) -> None:

@@ -35,8 +35,10 @@ def calls_page(db: Database, before_at: int | None = None, limit: int = PAGE) ->
 
 
 def earlier_calls(db: Database, number: str, now: int, days: int = 30, limit: int = 50) -> list[CallRow]:
-    """Give the calls of a number in the last 30 days, the newest first; how many fall in the last 24 h is counted by the
-    reader from `rang_at`. Raw and international writing find the same calls; without a number there are none."""
+    """Give the calls of a number in the last 30 days, the newest first; none where there is no number.
+
+    Raw and international writing find the same calls. How many fall in the last 24 h is read from `rang_at`.
+    """
     if not any(character.isdigit() for character in number):
         return []
     sql = f"""select {_CALL} from call where caller in (?, ?) and rang_at >= ? and rang_at < ?
@@ -48,8 +50,8 @@ def earlier_calls(db: Database, number: str, now: int, days: int = 30, limit: in
 def abandoned(db: Database, now: int, hours: int = 24, limit: int = 500) -> list[AbandonedRow]:
     """Give abandoned calls by number, those to call back first, the longest overdue first (promise M11).
 
-    A number that was answered after it gave up needs no calling back and is left out. Those without a number stand in one
-    row that cannot be called back.
+    A number that was answered after it gave up needs no calling back and is left out. Those without a number stand in
+    one row that cannot be called back.
     """
     sql = """select caller, rang_at, coalesce(ended_at, rang_at) from call where status = 'abandoned' and rang_at > ?
              and (caller = '' or not exists (select 1 from call later where later.caller = call.caller
@@ -86,9 +88,7 @@ def _calls(db: Database, sql: str, values: Sequence[object]) -> list[CallRow]:
         _, number, kind = tied[0] if tied else (b"", "", "")
         uids = tuple(uid for uid, _, _ in tied)
         made.append(
-            CallRow(
-                **row, incidents=uids, incident_number=number, incident_type=kind, sync=far.row(own_seq, rivals)
-            )
+            CallRow(**row, incidents=uids, incident_number=number, incident_type=kind, sync=far.row(own_seq, rivals))
         )
     return made
 
@@ -98,8 +98,8 @@ def _incidents(db: Database, calls: Sequence[Uid]) -> dict[Uid, list[tuple[Any, 
     found: dict[Uid, list[tuple[Any, ...]]] = {}
     for start in range(0, len(calls), 500):
         some = list(calls[start : start + 500])
-        sql = f"""select distinct offer.call, incident.uid, incident.number, incident.type, incident.opened_at from offer
-                  join link on link.call = offer.uid join incident on incident.uid = link.incident
+        sql = f"""select distinct offer.call, incident.uid, incident.number, incident.type, incident.opened_at
+                  from offer join link on link.call = offer.uid join incident on incident.uid = link.incident
                   where offer.call in ({",".join("?" * len(some))}) order by incident.opened_at"""  # noqa: S608
         for row in db.conn.execute(sql, some):
             found.setdefault(row[0], []).append(row[1:4])

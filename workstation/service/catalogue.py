@@ -1,4 +1,4 @@
-"""The catalogue: types, agencies, packages, clocks, fields and cards as the forms' TOML files hold them, read once and frozen."""
+"""The catalogue: types, agencies, packages, clocks, fields and cards, read once from the forms' TOML and frozen."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """Who is notified; `channel` is the usual way, `short` what a board row has room for, `travels` whether it comes on scene."""
+    """Who is notified; `channel` is the usual way, `short` fits a board row, `travels` says it comes on scene."""
 
     id: str
     label: Label
@@ -288,8 +288,8 @@ class _Reader:
 
     def form_field(self, row: Mapping[str, Any]) -> FormField:
         chips = tuple(Choice(chip["id"], self.label(chip)) for chip in row.get("chips", ()))
-        required = bool(row.get("required", False))
-        return FormField(row["name"], row["group"], row["kind"], self.label(row), row.get("letter", ""), required, chips)
+        names = (row["name"], row["group"], row["kind"])
+        return FormField(*names, self.label(row), row.get("letter", ""), bool(row.get("required", False)), chips)
 
     def cards(self) -> dict[str, Card]:
         made = {}

@@ -1,4 +1,4 @@
-"""The targets as reads need them: seconds by clock and type, kept beside the record so that a read needs nothing but the record."""
+"""The targets as reads need them: kept beside the record, so that a read needs nothing but the record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT_AS = "clocks"
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Targets in seconds (`arrive.<type>` for a type's own), call types that are noise, agencies nobody awaits on scene."""
+    """Targets in seconds (`arrive.<type>`: a type's own), call types that are noise, agencies not awaited on scene."""
 
     seconds: Mapping[str, int]
     noise: frozenset[str]

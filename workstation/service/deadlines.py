@@ -11,7 +11,7 @@ from workstation.service.clocks import Clocks
 
 
 class Deadline(NamedTuple):
-    """A clock that runs: due at `at`, started at `since` (ms UTC), `target` its catalogue key, `agency` whom it waits for."""
+    """A clock that runs: due `at`, started at `since` (ms UTC), `target` its catalogue key, `agency` who is awaited."""
 
     at: int
     since: int

@@ -1,4 +1,4 @@
-"""The desk a service function works on: store, phone, catalogue, the person at it, and one way in for writes and reads."""
+"""The desk a service function works on: store, phone, catalogue, the person at it, one way in for writes and reads."""
 
 from __future__ import annotations
 
@@ -128,23 +128,23 @@ class Desk:
     def write(self, act: Callable[[Tx], object]) -> Pending[Changes]:
         """Run `act` in one transaction of the writer thread; inside `together`, in the transaction that is open."""
         if self._tx is not None:
-            return _done(lambda tx=self._tx: _nothing(act(tx)))
+            return _done(_nothing, act, self._tx)
         return then(self.store.write(act), lambda written: written.changes)
 
     def ask(self, fn: Callable[[Database], T]) -> Pending[T]:
         """Run a read on the reader thread; inside `together`, on the open transaction so that it sees its writes."""
         if self._tx is not None:
-            return _done(lambda tx=self._tx: fn(tx.db))
+            return _done(fn, self._tx.db)
         return self.store.read(fn)
 
     def together(self, fn: Callable[[Desk], T]) -> Pending[T]:
         """Run `fn` with a desk whose writes all fall into one transaction: all of them stand, or none."""
         if self._tx is not None:
-            return _done(lambda: fn(self))
+            return _done(fn, self)
         return then(self.store.write(lambda tx: fn(self._inside(tx))), lambda written: written.value)
 
     def refuse(self, error: Refused) -> Pending[Any]:
-        """Give a refusal the way every refusal comes: in the result; inside `together` at once, so that all goes back."""
+        """Give a refusal as every refusal comes: in the result; inside `together` at once, so that all goes back."""
         if self._tx is not None:
             raise error
         return failed(error)
@@ -201,10 +201,10 @@ def failed(error: BaseException) -> Pending[Any]:
     return out
 
 
-def _done(fn: Callable[[], T]) -> Pending[T]:
+def _done(fn: Callable[..., T], *given: object) -> Pending[T]:
     out: Pending[T] = Future()
     try:
-        out.set_result(fn())
+        out.set_result(fn(*given))
     except Exception as error:
         # Raised as well, so that the transaction that is open goes back as a whole.
         out.set_exception(error)
@@ -212,8 +212,9 @@ def _done(fn: Callable[[], T]) -> Pending[T]:
     return out
 
 
-def _nothing(_: object) -> Changes:
+def _nothing(act: Callable[[Tx], object], tx: Tx) -> Changes:
     """Inside `together` the changes are told once, by the commit; a single write has none of its own."""
+    act(tx)
     return Changes(local=True)
 
 
@@ -224,4 +225,3 @@ def text(value: object, field: str, most: int = TEXT_MOST) -> str:
     if len(value) > most:
         raise BadValue(f"{field}: {len(value)} characters, at most {most}")
     return value
-

@@ -82,7 +82,7 @@ class Names:
         return self._desks.get(replica, "")
 
     def person(self, uid: Uid) -> str:
-        return self._people.get(uid, "")
+        return str(self._people.get(uid, ""))
 
 
 def _narrative(state: State) -> list[Entry]:
@@ -145,7 +145,11 @@ def _reports(db: Database, found: Sequence[dict[str, Any]]) -> dict[Uid, Report]
              where link.incident in ({}) group by link.incident"""
     for row in _in(db, sql, [row["uid"] for row in found]):
         rang[row["incident"]] = (row["rang_at"], row["answered_at"] or row["rang_at"])
-    return {row["uid"]: Report(*rang.get(row["uid"], (row["opened_at"],) * 2), row["type"]) for row in found}
+    made = {}
+    for row in found:
+        rang_at, answered_at = rang.get(row["uid"], (row["opened_at"], row["opened_at"]))
+        made[row["uid"]] = Report(rang_at, answered_at, row["type"])
+    return made
 
 
 def _dicts(db: Database, sql: str, values: Sequence[object]) -> list[dict[str, Any]]:

@@ -21,8 +21,8 @@ class StillOpen(Refused):
 def open_incident(desk: Desk, incident: Uid, offer: Uid = b"", at: int | None = None) -> Pending[Changes]:
     """Open an incident under the uid the form was given, with this desk's next number; done twice, it is opened once.
 
-    `offer` is the call it was reported by, b"" = none (a radio message, a walk-in). The number carries the desk's prefix,
-    because no two desks that are cut off could agree on one (promise M7).
+    `offer` is the call it was reported by, b"" = none (a radio message, a walk-in). The number carries the desk's
+    prefix, because no two desks that are cut off could agree on one (promise M7).
     """
     person = desk.person_uid
 
@@ -108,7 +108,11 @@ def link(desk: Desk, incident: Uid, offer: Uid) -> Pending[Changes]:
 def correct(desk: Desk, entity: Uid, entry: Dot, words: str, reason: str = "") -> Pending[Changes]:
     """Put a line right by a new one that names it; the old one stays in the record (promise M5)."""
     try:
-        body = {"entry": list(entry), "text": text(words, "correction").strip(), "reason": text(reason, "reason")}
+        body: dict[str, object] = {
+            "entry": list(entry),
+            "text": text(words, "correction").strip(),
+            "reason": text(reason, "reason"),
+        }
     except Refused as error:
         return desk.refuse(error)
     return _correction(desk, entity, entry, body)
@@ -118,7 +122,8 @@ def correct_time(desk: Desk, entity: Uid, entry: Dot, at: int, reason: str) -> P
     """Put a clock stamp right; a reason is asked, because figures rest on it."""
     if not reason.strip():
         return desk.refuse(BadValue("reason: a changed time needs one"))
-    return _correction(desk, entity, entry, {"entry": list(entry), "at": int(at), "reason": text(reason, "reason")})
+    body: dict[str, object] = {"entry": list(entry), "at": int(at), "reason": reason.strip()}
+    return _correction(desk, entity, entry, body)
 
 
 def _correction(desk: Desk, entity: Uid, entry: Dot, body: dict[str, object]) -> Pending[Changes]:
@@ -176,8 +181,8 @@ def _running(db: Database, incident: Uid) -> list[str]:
 def _next_number(tx: Tx, prefix: str) -> str:
     """Give this desk's next number, such as AMB-3-0142.
 
-    The count is kept beside the record; where the record holds that number already (the file was lost and came back from
-    the hub), one past the greatest is taken.
+    The count is kept beside the record; where the record holds that number already (the file was lost and came back
+    from the hub), one past the greatest is taken.
     """
     kept_as = f"number.{prefix}"
     count = int(tx.meta(kept_as, 0)) + 1

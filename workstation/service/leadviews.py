@@ -38,7 +38,7 @@ def conflicts(db: Database, limit: int = CONFLICTS_MOST) -> list[ConflictRow]:
 
 
 def unsent(db: Database, limit: int = UNSENT_MOST) -> list[UnsentRow]:
-    """Give what this desk wrote and the hub has not acknowledged, the oldest first: one row per thing and kind of op."""
+    """Give what this desk wrote and the hub has not acknowledged, the oldest first: a row per thing and kind of op."""
     far = travelled(db)
     sql = """select min(op.at), op.kind, count(*), max(op.seq), entity.type, entity.uid from op
              join entity on entity.id = op.entity where op.replica = ? and op.seq > ?
@@ -103,7 +103,7 @@ def queue(db: Database, now: int, hours: int = SHIFT_HOURS) -> QueueFigures:
 
 
 def percentile(ordered: list[float], share: int) -> float | None:
-    """Give the smallest value that `share` percent of the ordered values do not exceed (nearest rank); None of nothing."""
+    """Give the smallest value that `share` percent of the ordered values do not exceed (nearest rank)."""
     return ordered[max(0, -(-share * len(ordered) // 100) - 1)] if ordered else None
 
 
@@ -137,7 +137,8 @@ def desks(db: Database, now: int) -> list[DeskRow]:
         "select name, desk, since_at from person where desk <> '' order by since_at")}  # fmt: skip
     live = {}
     sql = """select desk, status, coalesce(answered_at, rang_at) from call
-             where status in ('ringing', 'talking', 'held', 'abandoned') and rang_at > ? order by status = 'ringing' desc"""
+             where status in ('ringing', 'talking', 'held', 'abandoned') and rang_at > ?
+             order by status = 'ringing' desc"""
     for desk, status, since in db.conn.execute(sql, [now - LIVE_MS]):
         if status != "abandoned":
             live[desk] = ("ringing" if status == "ringing" else "talking", since)

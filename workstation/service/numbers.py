@@ -21,7 +21,7 @@ class Caller:
 
 
 def read_number(number: str, region: str = REGION) -> Caller:
-    """Say whose kind of number this is (mobile, landline, foreign, no_sim, withheld, unknown), E.164 where there is one."""
+    """Say what kind of number this is (mobile, landline, foreign, no_sim, withheld, unknown), and its E.164."""
     bare = number.strip()
     if bare.lower() in WITHHELD:
         return Caller("", "withheld")

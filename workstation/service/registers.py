@@ -1,4 +1,4 @@
-"""What a service asks of an entity's state before it writes: its live values, and the dots a write replaces (promise M3)."""
+"""What a service asks of an entity's state before it writes: live values and the dots a write replaces (promise M3)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def replaced(own: int, state: State, field: str, seen: Iterable[Dot]) -> list[li
 
 
 def writes(own: int, state: State, values: Mapping[str, tuple[Any, tuple[Dot, ...]]]) -> dict[str, list[Any]]:
-    """Give the `set` of an op of replica `own` for the values that are news; what a register says already is left out."""
+    """Give the `set` of an op of replica `own` for the values that are news; what is there already is left out."""
     made: dict[str, list[Any]] = {}
     for field, (value, seen) in values.items():
         register = state.registers.get(field)

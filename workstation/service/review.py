@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from collections.abc import Sequence
+
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.ops import INCIDENT_REGISTERS, Dot
-from workstation.service.desk import Desk, Edit, Pending, Refused
+from workstation.domain.rows import Value
+from workstation.service.desk import Desk, Edit, Pending, Refused, TooLate
 from workstation.service.registers import fitted, known, replaced
 from workstation.store import Tx
 
@@ -49,5 +52,30 @@ def bring_back(desk: Desk, incident: Uid, field: str, rivals: Sequence[object]) 
         settled: list[list[int]] = [list(dot) for dot in state.seen_dots(field)]
         for n, value in enumerate(values):
             tx.append("incident.settled", incident, {"set": {field: [value, settled if n == 0 else []]}}, person)
+
+    return desk.write(act)
+
+
+def bring_back(desk: Desk, incident: Uid, field: str, rivals: Sequence[Value]) -> Pending[Changes]:
+    """Undo a decision: the values that differed before it are rivals again, the face first as it was.
+
+    For the role lead only; raises `NotAllowed`, and `TooLate` when somebody has written the field since.
+    """
+    try:
+        lead = desk.require("lead")
+        values = [fitted(INCIDENT_REGISTERS, {field: Edit(rival.value)})[field][0] for rival in rivals]
+    except Refused as error:
+        return desk.refuse(error)
+
+    def act(tx: Tx) -> None:
+        register = known(tx, incident, "incident").registers.get(field)
+        live = register.values if register else []
+        if len(live) != 1 or live[0].dot[0] != desk.store.replica or live[0].person != lead.uid:
+            raise TooLate("the field has been written since: decide anew instead")
+        instead = [list(live[0].dot)]
+        # The face is the last one written, so the order turns round; none but the first replaces anything.
+        for value in reversed(values):
+            tx.append("incident.settled", incident, {"set": {field: [value, instead]}}, lead.uid)
+            instead = []
 
     return desk.write(act)

@@ -1,4 +1,4 @@
-"""What the screen may ask of the record: every read in one place; each is bounded, indexed, and a function of the record alone.
+"""What the screen may ask of the record, in one place; each read is bounded, indexed, a function of the record alone.
 
 Run them with `desk.ask(lambda db: views.board(db, now))`. `now` is ms UTC by the desk's clock.
 """
