@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collections.abc import Sequence
-
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.ops import INCIDENT_REGISTERS, Dot
-from workstation.domain.rows import Value
 from workstation.service.desk import Desk, Edit, Pending, Refused, TooLate
 from workstation.service.registers import fitted, known, replaced
 from workstation.store import Tx
@@ -36,34 +33,13 @@ def settle(desk: Desk, incident: Uid, field: str, value: object, seen: tuple[Dot
 
 
 def bring_back(desk: Desk, incident: Uid, field: str, rivals: Sequence[object]) -> Pending[Changes]:
-    """Put a settled field's rival values side by side again, for whoever decides next: how a decision is taken back.
-
-    One op for each value, none replacing the other, so that every desk holds them all as live again (promise M4).
-    For the role lead only; raises `NotAllowed`.
-    """
-    try:
-        person = desk.require("lead").uid
-        values = [fitted(INCIDENT_REGISTERS, {field: Edit(value)})[field][0] for value in rivals]
-    except Refused as error:
-        return desk.refuse(error)
-
-    def act(tx: Tx) -> None:
-        state = known(tx, incident, "incident")
-        settled: list[list[int]] = [list(dot) for dot in state.seen_dots(field)]
-        for n, value in enumerate(values):
-            tx.append("incident.settled", incident, {"set": {field: [value, settled if n == 0 else []]}}, person)
-
-    return desk.write(act)
-
-
-def bring_back(desk: Desk, incident: Uid, field: str, rivals: Sequence[Value]) -> Pending[Changes]:
     """Undo a decision: the values that differed before it are rivals again, the face first as it was.
 
     For the role lead only; raises `NotAllowed`, and `TooLate` when somebody has written the field since.
     """
     try:
         lead = desk.require("lead")
-        values = [fitted(INCIDENT_REGISTERS, {field: Edit(rival.value)})[field][0] for rival in rivals]
+        values = [fitted(INCIDENT_REGISTERS, {field: Edit(rival)})[field][0] for rival in rivals]
     except Refused as error:
         return desk.refuse(error)
 
