@@ -1,4 +1,4 @@
-"""The way the data takes, drawn: this desk, the server, the line between them; where it is broken it says since when.
+"""The way the data takes, drawn: this desk, the server, the line between them; where it is broken it says since when."""
 
 from __future__ import annotations
 
