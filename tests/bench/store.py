@@ -23,7 +23,7 @@ TARGETS = {"commit_p50_ms": 1.2, "commit_p99_ms": 10.0, "merging_p99_ms": 25.0}
 
 
 def run(argv: Sequence[str]) -> dict[str, Any]:
-    """Figures of the store: commits paced and back to back, commits beside merging, merge and transaction throughput."""
+    """Figures of the store: commits paced and back to back, beside merging; merge and transaction throughput."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench store")
     parser.add_argument("--commits", type=int, default=600)
     parser.add_argument("--incidents", type=int, default=1500, help="of workload W to merge, 8 ops each")

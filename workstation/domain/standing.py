@@ -24,7 +24,7 @@ def assignment_step(state: State) -> Step:
 
 
 def closing(state: State) -> Entry | None:
-    """The close that stands: every live word on the incident is a close; a reopening no close has seen keeps it open."""
+    """The close that stands: every live word is a close; a reopening that no close has seen keeps it open."""
     register = state.registers.get(LIFE)
     if register is None or not register.live:
         return None

@@ -108,7 +108,8 @@ def _incident(held: Held, steps: Sequence[Step], newest: int) -> Row:
     closed = state.corrected_at(close) if close else None
     return (
         held.id, held.uid, as_text(facts.get("number")), as_text(facts.get("desk")),
-        state.stamp("incident.opened") or 0, closed, incident_status(closed is not None, complete, steps), int(closed is None), int(complete),
+        state.stamp("incident.opened") or 0, closed,
+        incident_status(closed is not None, complete, steps), int(closed is None), int(complete),
         as_text(state.face("type")), as_count(state.face("priority")),
         *(as_text(state.face(name)) for name in ("village", "place", "landmark", "street")),
         as_number(state.face("lat")), as_number(state.face("lon")),

@@ -1,0 +1,1 @@
+"""What the words mean, checked without disk or network."""
