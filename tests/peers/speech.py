@@ -44,7 +44,7 @@ def correlation(
     heard: npt.NDArray[np.generic],
     rate: int = RATE,
     *,
-    window_s: float = 1.0,
+    window_s: float = 0.4,
     slack_s: float = 0.25,
 ) -> float:
     """How much of `sent` is in `heard`: 1 = all of it, near 0 = none. Both one channel at `rate`.

@@ -1,7 +1,9 @@
-"""What is heard where a packet is missing: the voice's own pitch cycles, from the past, and from the future when it is here.
+"""What is heard where a packet is missing: the voice's own pitch cycles, from the past, and from the future when it
+is here.
 
-Filling a hole from both sides is worth about half a mark of PESQ over filling it from the past alone (ITU-T G.711 Appendix I), at
-the same delay: the packet after the hole has mostly arrived already. Signals are float64, 8 kHz; positions count samples.
+Filling a hole from both sides is worth about half a mark of PESQ over filling it from the past alone (ITU-T G.711
+Appendix I), at the same delay: the packet after the hole has mostly arrived already. Signals are float64, 8 kHz;
+positions count samples.
 """
 
 from __future__ import annotations

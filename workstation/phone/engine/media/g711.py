@@ -30,7 +30,9 @@ class Codec:
 
 
 def _alaw_values() -> Pcm:
-    """Figure of each A-law octet: even bits inverted on the line, then sign, chord, step; 13 bits left-justified in 16."""
+    """Figure of each A-law octet: even bits inverted on the line, then sign, chord, step; 13 bits left-justified in
+    16.
+    """
     code = np.arange(256) ^ 0x55
     chord, step = code >> 4 & 7, code & 15
     magnitude = np.where(chord == 0, 2 * step + 1, (2 * step + 33) << np.maximum(chord - 1, 0)) << 3
@@ -38,14 +40,18 @@ def _alaw_values() -> Pcm:
 
 
 def _ulaw_values() -> Pcm:
-    """Figure of each mu-law octet: all bits inverted on the line, then sign, chord, step; 14 bits left-justified in 16."""
+    """Figure of each mu-law octet: all bits inverted on the line, then sign, chord, step; 14 bits left-justified in
+    16.
+    """
     code = ~np.arange(256) & 0xFF
     magnitude = (((2 * (code & 15) + 33) << (code >> 4 & 7)) - 33) << 2
     return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
 
 
 def _chords(magnitude: npt.NDArray[np.int64], first: int) -> npt.NDArray[np.int64]:
-    """Which of the eight chords a magnitude lies in, when the second chord begins at `first` and each is twice the last."""
+    """Which of the eight chords a magnitude lies in, when the second chord begins at `first` and each is twice the
+    last.
+    """
     return np.searchsorted(first << np.arange(7), magnitude, side="right").astype(np.int64)
 
 
@@ -63,7 +69,8 @@ def _ulaw_octets() -> npt.NDArray[np.uint8]:
     magnitude = np.minimum(np.abs(pcm >> 2), 8158) + 33
     chord = _chords(magnitude, 64)
     code = chord << 4 | magnitude >> chord + 1 & 15
-    return (~(code | np.where(pcm < 0, 0x80, 0)) & 0xFF).astype(np.uint8)
+    octets: npt.NDArray[np.uint8] = (~(code | np.where(pcm < 0, 0x80, 0)) & 0xFF).astype(np.uint8)
+    return octets
 
 
 ULAW = Codec("PCMU", 0, 0xFF, _ulaw_values(), _ulaw_octets())

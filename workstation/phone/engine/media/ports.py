@@ -10,7 +10,8 @@ _TRIES = 64
 
 
 def bind_pair(local_host: str, ports: range | None = None) -> tuple[socket.socket, socket.socket]:
-    """Two bound, non-blocking UDP sockets (RTP, RTCP) on `local_host`; within `ports` where the site's firewall wants a range.
+    """Two bound, non-blocking UDP sockets (RTP, RTCP) on `local_host`; within `ports` where the site's firewall
+    wants a range.
 
     Raises OSError with a sentence naming the host and the range when no pair is free.
     """
