@@ -20,6 +20,12 @@ COLUMNS = 3
 LEAST_ROWS = 4
 
 
+def initials(name: str) -> str:
+    """Two letters or a letter and a number: what fits the disc and still tells "Operator 1" from "Operator 2"."""
+    words = figures.plain(name).split() or ["?"]
+    return words[0][0].upper() + (words[-1][:2].upper() if words[-1].isdigit() else words[1][0].upper() if words[1:] else "")
+
+
 class PersonKey(QAbstractButton):
     """One person: initial, name, role, where they sit, and the digit that chooses them."""
 
@@ -67,7 +73,7 @@ class PersonKey(QAbstractButton):
         center = QPointF(px(36), middle)
         painter.drawEllipse(center, px(21), px(21))
         token = "text2" if elsewhere else "text"
-        initial = (self.person.name.strip() or "?")[0].upper()
+        initial = initials(self.person.name)
         pencil.text(QRectF(center.x() - px(21), middle - px(21), px(42), px(42)), initial, "clock", token, CENTER, 600)
         left, wide = px(70), box.width() - px(78)
         pencil.text(QRectF(left, middle - px(33), wide - px(28), px(24)), figures.plain(self.person.name), "key_value", token)

@@ -35,13 +35,13 @@ def is_close(row: BoardRow, now_ms: int) -> bool:
 
 
 def narrowed(rows: Iterable[BoardRow], show: Show, desk: str, now_ms: int) -> list[BoardRow]:
-    """The rows of one filter, by priority and then newest first; rows without a priority come first, they need one."""
+    """The rows of one filter, by priority and then newest first; rows nobody has given a priority yet come last."""
     kept = [
         row
         for row in rows
         if show is Show.ALL or (show is Show.MINE and row.desk == desk) or (show is Show.LATE and is_late(row, now_ms))
     ]
-    return sorted(kept, key=lambda row: (row.priority or 0, -row.opened_at, row.uid))
+    return sorted(kept, key=lambda row: (row.priority or 9, -row.opened_at, row.uid))
 
 
 def heading(row: BoardRow, now_ms: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QBrush, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ui import figures
@@ -21,6 +21,7 @@ from workstation.service.desk import Desk
 ANSWERED_TARGET = 90
 AGENCY_TARGET_S = 60
 AXIS_LEAST_S = 120
+HOUR_MS = 3_600_000
 
 
 class Chart(QWidget):
@@ -71,10 +72,17 @@ class HourBars(Chart):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "lead.chart_answered", parent)
         self._hours: tuple[tuple[int, int, int], ...] = ()
+        self._offline: tuple[tuple[int, int], ...] = ()
 
-    def show_hours(self, hours: Sequence[tuple[int, int, int]]) -> None:
-        """Takes (hour start ms, calls answered, of them within 15 s)."""
-        self._hours = tuple(hours)
+    def show_hours(self, hours: Sequence[tuple[int, int, int]], offline: Sequence[tuple[int, int]] = ()) -> None:
+        """Takes (hour start ms, calls answered, of them within 15 s); hours without a call keep their place, empty.
+
+        `offline` are the spans (from ms, to ms) in which nothing of the other desks was heard: they are hatched.
+        """
+        known = {hour: (answered, quick) for hour, answered, quick in hours}
+        span = range(min(known), max(known) + 1, HOUR_MS) if known else ()
+        self._hours = tuple((hour, *known.get(hour, (0, 0))) for hour in span)
+        self._offline = tuple(offline)
         self.told()
 
     def empty(self) -> bool:
@@ -92,6 +100,13 @@ class HourBars(Chart):
         left, top, floor = pencil.px(30), pencil.px(8), self.height() - pencil.px(18)
         wide, tall = self.width() - left, floor - top
         step = wide / len(self._hours)
+        first = self._hours[0][0]
+        for begun, over in self._offline:
+            start = max(0.0, (begun - first) / HOUR_MS) * step
+            end = min(float(len(self._hours)), (over - first) / HOUR_MS) * step
+            if end > start:
+                room = QRectF(left + start, top, end - start, tall)
+                pencil.painter.fillRect(room, QBrush(pencil.color("amber", 0.6), Qt.BrushStyle.BDiagPattern))
         for share in (0, 50, 100):
             y = floor - tall * share / 100
             pencil.fill(QRectF(left, y, wide, 1), "line")

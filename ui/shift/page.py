@@ -17,7 +17,6 @@ from ui.shift.settle import SettlePanel
 from ui.theme import Theme
 from ui.widgets import incident_cells
 from ui.widgets.basic import Chip, Keycap, Label, Panel
-from ui.widgets.deadline import age
 from ui.widgets.incident_words import IncidentWords
 from ui.widgets.table import Table
 from workstation.domain.rows import BoardRow, ConflictRow, DeskRow, LinkStatus, QueueFigures
@@ -172,7 +171,7 @@ class ShiftPage(QWidget):
         self._now = now
         self._rows = tuple(rows)
         self.figures.show_figures(told, now)
-        self.bars.show_hours(told.by_hour)
+        self.bars.show_hours(told.by_hour, told.offline)
         self.ecdf.show_seconds(told.call_to_agency_s)
         self.mix.show_types(told.by_type)
         self._tell_n(told)
@@ -204,14 +203,9 @@ class ShiftPage(QWidget):
         else:
             agency.say("lead.chart_agency_empty")
         mix.say("lead.chart_n", n=sum(count for _, count in told.by_type))
-        self._tell_offline()
-
-    def _tell_offline(self) -> None:
-        link = self._link or (self._desk.status.status() if self._desk.status is not None else None)
-        down = link is not None and link.state in ("down", "refused")
-        self._offline.setVisible(down)
-        if link is not None and down:
-            self._offline.say("lead.offline", age=age(self._now, link.since_at))
+        # A figure never leaves out the time this desk heard nothing without saying so.
+        self._offline.setVisible(told.offline_s > 0)
+        self._offline.say("lead.offline", age=figures.age(told.offline_s))
 
     def _lay_queue(self) -> None:
         drafts = [row for row in self._rows if row.status == "draft"]
@@ -219,7 +213,7 @@ class ShiftPage(QWidget):
         for show, number in (("all", len(self._rows)), ("late_n", len(late)), ("drafts", len(drafts))):
             self.chips[show].say(f"queue.{show}", n=number)
         shown = {"all": list(self._rows), "late_n": late, "drafts": drafts}[self._show]
-        shown.sort(key=lambda row: (row.priority or 0, not _late(row, self._now), row.opened_at, row.uid))
+        shown.sort(key=lambda row: (row.priority or 9, not _late(row, self._now), row.opened_at, row.uid))
         self.queue.rows.now_ms = self._now
         self.queue.show_rows(shown)
         if self._queue_panel.count is not None:
@@ -244,7 +238,6 @@ class ShiftPage(QWidget):
         fresh = cast("LinkStatus", status)
         other = self._link is None or (fresh.unsent, fresh.state) != (self._link.unsent, self._link.state)
         self._link = fresh
-        self._tell_offline()
         if other:
             self.refresh()
 

@@ -303,6 +303,11 @@ class Table(QTableView, Generic[R]):
     def row_px(self) -> int:
         return int(self.theme.px(self._row))
 
+    def minimumSizeHint(self) -> QSize:
+        """One row is enough: what is around decides how tall the table is, never the other way round."""
+        head = self.horizontalHeader().height() if self.horizontalHeader().isVisible() else 0
+        return QSize(0, head + self.row_px)
+
     def restyle(self) -> None:
         """Takes colours, fonts and sizes from the theme again (palette, text scale or language changed)."""
         head = self.horizontalHeader()
