@@ -21,7 +21,9 @@ E = TypeVar("E")
 KEY = bytes(range(32))
 
 
-def settings_for(folder: Path, pbx: Pbx | None = None, user: str = "desk1", secret: str = "uji-desk1", **more: Any) -> PhoneSettings:
+def settings_for(
+    folder: Path, pbx: Pbx | None = None, user: str = "desk1", secret: str = "uji-desk1", **more: Any
+) -> PhoneSettings:
     """Settings of a desk at `pbx` (None: a line without a registrar) with no sound card."""
     given: dict[str, Any] = {"data_dir": str(folder), "bind": "127.0.0.1", "null_audio": True}
     if pbx is not None:
@@ -29,7 +31,12 @@ def settings_for(folder: Path, pbx: Pbx | None = None, user: str = "desk1", secr
         file = folder / "secret"
         file.write_text(secret + "\n")
         file.chmod(0o600)
-        given |= {"registrars": (f"{pbx.host}:{pbx.port}",), "domain": pbx.domain, "user": user, "secret_file": str(file)}
+        given |= {
+            "registrars": (f"{pbx.host}:{pbx.port}",),
+            "domain": pbx.domain,
+            "user": user,
+            "secret_file": str(file),
+        }
     return PhoneSettings(**(given | more))
 
 
@@ -40,9 +47,7 @@ class Told:
         self.events: list[wire.Event] = []
         self.states: list[PhoneState] = []
         self._ack = ack
-        self.line = Line(
-            settings, key, clock=SystemClock(), on_event=self._event, on_state=self.states.append
-        )
+        self.line = Line(settings, key, clock=SystemClock(), on_event=self._event, on_state=self.states.append)
 
     def _event(self, event: wire.Event) -> None:
         self.events.append(event)

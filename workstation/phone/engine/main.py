@@ -146,9 +146,9 @@ class Engine:
                 loop.add_signal_handler(name, self._quit.set)
 
     async def _open_headset(self, phone: Phone) -> None:
-        from .audio import open_audio
-
         try:
+            from .audio import open_audio
+
             headset: Headset = await asyncio.to_thread(open_audio, self._settings)
         except Exception as error:
             log.exception("no sound device could be opened")
