@@ -45,7 +45,7 @@ class Link:
         # trust_env off: a proxy of the person's environment must not see the site's token.
         self._http = httpx.AsyncClient(
             base_url=url,
-            headers={"authorization": f"Bearer {token}", "user-agent": f"tahuri/{protocol.PROTOCOL}"},
+            headers={"user-agent": f"tahuri/{protocol.PROTOCOL}"} | _bearer(token),
             timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s)),
             trust_env=False,
             follow_redirects=False,
@@ -96,6 +96,12 @@ async def _bounded(response: httpx.Response) -> bytes:
         if len(pieces) > _ANSWER_LIMIT:
             raise LinkDown("the answer is longer than any may be")
     return bytes(pieces)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    """The header that shows the token; none for a token no header can carry, so that the hub says 401 in its words."""
+    token = token.strip()
+    return {"authorization": f"Bearer {token}"} if token and token.isascii() and token.isprintable() else {}
 
 
 @contextlib.contextmanager

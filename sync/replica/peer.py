@@ -18,6 +18,7 @@ class Peer:
 
     epoch: bytes = b""
     vector: dict[int, int] = field(default_factory=dict)
+    noted: int = 0  # how many of this desk's ops the store was told the peer holds
     heartbeat_s: float = 5.0
     event_id: str = ""
     stale: bool = True  # the peer may hold more than `vector` says

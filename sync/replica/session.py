@@ -49,7 +49,7 @@ class Asker:
 
 
 class Session:
-    """Runs until the link fails. `heard_s` is the monotonic second at which the peer last showed it is alive."""
+    """Runs until the link fails. `moved_s` is the monotonic second of the last step the exchange itself made."""
 
     def __init__(
         self, source: DeskLog, link: Link, peer: Peer, clock: Clock, asker: Asker, wake: asyncio.Event, timing: Timing,
@@ -57,8 +57,8 @@ class Session:
     ) -> None:  # fmt: skip
         self._log, self._link, self._peer, self._clock, self._asker = source, link, peer, clock, asker
         self._wake, self._timing, self._reporter = wake, timing, reporter
-        self._corrections = 0
-        self.heard_s = clock.monotonic_s()
+        self._corrections = self._fruitless = 0
+        self.moved_s = clock.monotonic_s()
 
     async def run(self) -> None:
         """Exchange for ever. Raises a `LinkFault`, or whatever went wrong on our side."""
@@ -125,6 +125,7 @@ class Session:
     async def _exchange(self) -> None:
         """Push and pull by turns, so that a long backlog upward does not hold up what the others wrote."""
         while True:
+            self.moved_s = self._clock.monotonic_s()
             pushed = await self._push()
             pulled = await self._pull()
             if not pushed and not pulled:
@@ -171,30 +172,34 @@ class Session:
         self._same_epoch(page.epoch)
         await self._learn(page.vector)
         if not page.frame:
-            if self._peer.ahead(own):
-                raise Strange("the peer holds ops it does not give")
-            return False
+            return self._fruitless_pull(own)
+        self._fruitless = 0
         ops = await asyncio.to_thread(opened, self._log, page.frame)
         await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
         if self._log.vector() == own:
             raise Strange("the peer gave ops that were asked for by nobody")
         return True
 
+    def _fruitless_pull(self, own: dict[int, int]) -> bool:
+        """Whether to ask again: ops that reach the peer between its page and its vector come with the next page."""
+        if not self._peer.ahead(own):
+            return False
+        self._fruitless += 1
+        if self._fruitless > _CORRECTIONS:
+            raise Strange("the peer holds ops it does not give")
+        return True
+
     # --- events
     async def _listen_for_ever(self) -> None:
         peer = self._peer
         async for event in self._link.events(self._log.replica, peer.event_id, peer.heartbeat_s):
-            self._contact()
+            self._reporter.contact()
             peer.hear(event.id, event.new)
             if peer.stale:
                 self._wake.set()
         raise LinkDown("the peer ended its stream")
 
     # --- small parts
-    def _contact(self) -> None:
-        self.heard_s = self._clock.monotonic_s()
-        self._reporter.contact()
-
     def _same_epoch(self, epoch: bytes) -> None:
         if epoch != self._peer.epoch:
             raise LinkDown("the peer became another in the middle of the session")
@@ -202,14 +207,14 @@ class Session:
     async def _learn(self, vector: dict[int, int]) -> None:
         """Take the peer's own word of what it holds; only ever called with an answer in hand (promise S2).
 
-        On disk it is one more commit, so only what it says of this desk's ops, or a step back, goes there.
+        On disk it is one more commit, so it goes there only when it says something else of this desk's ops.
         """
-        self._contact()
-        before, self._peer.vector = self._peer.vector, vector
-        own = self._log.replica
-        back = any(vector.get(replica, 0) < seq for replica, seq in before.items())
-        if back or vector.get(own) != before.get(own):
+        self._reporter.contact()
+        self._peer.vector = vector
+        own = vector.get(self._log.replica, 0)
+        if own != self._peer.noted:
             await asyncio.shield(asyncio.wrap_future(self._log.acked(vector)))
+            self._peer.noted = own
             self._reporter.dirty.set()
 
 

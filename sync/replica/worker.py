@@ -88,7 +88,8 @@ class Replica:
 
     async def _main(self) -> None:
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
-        peer = Peer(vector=await asyncio.to_thread(self._log.acked_vector))
+        acked = await asyncio.to_thread(self._log.acked_vector)
+        peer = Peer(vector=acked, noted=acked.get(self._log.replica, 0))
         through = urlsplit(self._url).netloc
         self._reporter = Reporter(self._log, peer, through, self._clock, self._on_status, self._timing.report_s)
         with self._guard:
@@ -146,14 +147,14 @@ class Replica:
         return Session(self._log, link, peer, self._clock, self._asker, self._wake, self._timing, self._reporter)
 
     async def _watched(self, session: Session) -> None:
-        """Run the session; end it when nothing was heard for `watchdog_s`, whatever it believes it is waiting for."""
+        """Run the session; end it when it made no step for `watchdog_s`, whatever it believes it is waiting for."""
         task = asyncio.create_task(session.run())
         try:
             while not task.done():
-                quiet_s = self._clock.monotonic_s() - session.heard_s
-                if quiet_s >= self._timing.watchdog_s:
-                    raise LinkDown(f"nothing was heard for {quiet_s:.0f} s")
-                await asyncio.wait({task}, timeout=self._timing.watchdog_s - quiet_s)
+                still_s = self._clock.monotonic_s() - session.moved_s
+                if still_s >= self._timing.watchdog_s:
+                    raise LinkDown(f"no step was made for {still_s:.0f} s")
+                await asyncio.wait({task}, timeout=self._timing.watchdog_s - still_s)
             task.result()
         finally:
             task.cancel()

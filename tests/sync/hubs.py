@@ -125,8 +125,8 @@ class Door:
 class HubThread:
     """The hub's application over a log of the test, on uvicorn in a thread, behind a `Door`."""
 
-    def __init__(self, source: Log, limits: Limits | None = None) -> None:
-        app, self.feed = build(source, TOKEN, clock=SystemClock(), limits=limits or Limits(heartbeat_s=0.5))
+    def __init__(self, source: Log, limits: Limits | None = None, *, site: str = "") -> None:
+        app, self.feed = build(source, TOKEN, clock=SystemClock(), limits=limits or Limits(heartbeat_s=0.5), site=site)
         self.door = Door(app)
         self._socket = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(

@@ -98,7 +98,9 @@ def test_a_backlog_passes_a_wire_that_breaks_at_every_point(desks: tuple[Desk, D
 
 
 @pytest.mark.promise("S2", "S3")
-def test_an_acknowledgement_that_is_lost_makes_no_second_copy(desks: tuple[Desk, Desk], wire: Wire, hub: HubProcess) -> None:
+def test_an_acknowledgement_that_is_lost_makes_no_second_copy(
+    desks: tuple[Desk, Desk], wire: Wire, hub: HubProcess
+) -> None:
     first, _ = desks
     incident = first.open_incident("AMB-1-0001")
     until_in_step(desks)
@@ -152,7 +154,9 @@ def test_a_hub_killed_in_the_middle_of_a_drain_loses_nothing(tmp_path: Path) -> 
 
 
 @pytest.mark.promise("S4")
-def test_a_hub_restored_from_an_old_copy_gets_back_what_it_lost(desks: tuple[Desk, Desk], wire: Wire, hub: HubProcess) -> None:
+def test_a_hub_restored_from_an_old_copy_gets_back_what_it_lost(
+    desks: tuple[Desk, Desk], wire: Wire, hub: HubProcess
+) -> None:
     first, second = desks
     incident = first.open_incident("AMB-1-0001")
     until_in_step(desks)

@@ -1,0 +1,271 @@
+"""What the desk's loop does when the hub says no, says nonsense, or when something here fails: it waits, goes on, loses nothing.
+
+The hub is the real one; only the answer under test is put in front of it. That there is no busy loop is shown by time: the n-th
+attempt can't come before the back-off's shortest waits have passed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.responses import PlainTextResponse, Response
+
+from sync.protocol import GAP, Ack, Page, Refusal, Welcome
+from sync.serve import Limits
+from tests.sync.desks import QUICK, Desk
+from tests.sync.hubs import HubThread
+from tests.waiting import wait_until
+from workstation.store import Store
+
+ATTEMPTS = 7
+LEAST_S = 0.5 * (0.05 + 0.1 + 0.2 + 0.4 + 0.5 + 0.5)
+"""The shortest the waits between seven attempts can be together, after QUICK."""
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Store]:
+    """The hub's log, which holds something that the desk lacks."""
+    with Store.open(tmp_path / "hub.db", bytes(32)) as store:
+        opened = {"number": "AMB-9-0001", "call": b"", "desk": "AMB-9", "at": 1}
+        store.write(lambda tx: tx.append("incident.opened", tx.uid(), opened)).result()
+        yield store
+
+
+@pytest.fixture
+def hub(log: Store) -> Iterator[HubThread]:
+    with HubThread(log, Limits(heartbeat_s=0.3)) as hub:
+        yield hub
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Desk(tmp_path, "AMB-1") as desk:
+        desk.notes(desk.open_incident("AMB-1-0001"), 300)
+        yield desk
+
+
+def refusal(status: int, error: str = "", *, vector: dict[int, int] | None = None, retry_after: int = 0) -> Response:
+    headers = {"retry-after": str(retry_after)} if retry_after else {}
+    return Response(msgspec.json.encode(Refusal("said the test", vector or {}, error)), status, headers)
+
+
+def packed(answer: msgspec.Struct) -> Response:
+    return Response(msgspec.msgpack.encode(answer))
+
+
+def patient(hub: HubThread, path: str) -> None:
+    """See that the attempts on `path` keep the back-off's distance, and that they do not cease."""
+    began, before = time.monotonic(), hub.door.seen[path]
+    wait_until(lambda: hub.door.seen[path] >= before + ATTEMPTS, 20, what=f"{ATTEMPTS} attempts")
+    assert time.monotonic() - began >= LEAST_S, f"{ATTEMPTS} attempts in {time.monotonic() - began:.2f} s"
+
+
+def recovers(desk: Desk, hub: HubThread, log: Store) -> None:
+    """Everything arrives once the hub is itself again, and the desk says so."""
+    hub.door.open()
+    wait_until(lambda: log.vector() == desk.store.vector() and desk.store.unsent() == (0, None), 20, what="all sent")
+    wait_until(
+        lambda: desk.status and (desk.status.state, desk.status.unsent, desk.status.sentence) == ("up", 0, ""), 20
+    )
+    assert log.digest() == desk.store.digest()
+
+
+@pytest.mark.promise("S4")
+@pytest.mark.expected_log("session ended: HTTP")
+@pytest.mark.parametrize(
+    ("path", "response", "state", "words"),
+    [
+        ("/v1/hello", refusal(401, "token"), "refused", "token"),
+        ("/v1/push", refusal(401, "token"), "refused", "token"),
+        ("/v1/hello", refusal(426, "protocol"), "refused", "Versi program"),
+        ("/v1/hello", refusal(404), "refused", "Alamat hub"),
+        ("/v1/push", refusal(409, "chain"), "refused", "Riwayat"),
+        ("/v1/push", refusal(409, GAP), "refused", "Riwayat"),
+        ("/v1/push", refusal(413, "large"), "refused", "terlalu besar"),
+        ("/v1/push", refusal(429), "down", "sibuk"),
+        ("/v1/hello", refusal(500), "down", "terganggu"),
+        ("/v1/push", PlainTextResponse("Bad Gateway", 502), "down", "terganggu"),
+        ("/v1/push", refusal(503), "down", "sibuk"),
+        ("/v1/pull", refusal(500), "down", "terganggu"),
+        ("/v1/events", refusal(503), "down", "sibuk"),
+        ("/v1/hello", PlainTextResponse("<html>a stranger's page</html>"), "down", "Hub tidak terjangkau"),
+    ],
+)
+def test_a_no_is_borne_with_patience(
+    desk: Desk, hub: HubThread, log: Store, path: str, response: Response, state: str, words: str
+) -> None:
+    hub.door.answer(path, response)
+    desk.connect(hub.url)
+    status = wait_until(
+        lambda: next((s for s in reversed(desk.statuses) if s.sentence and words in s.sentence), None), 10
+    )
+    assert status.state == state
+    # A refused batch is first cut down to one op, by halves, at the speed of the link.
+    if "terlalu besar" in words:
+        wait_until(lambda: hub.door.seen[path] > 10, 20)
+    patient(hub, path)
+    recovers(desk, hub, log)
+
+
+@pytest.mark.promise("S4")
+@pytest.mark.expected_log("session ended")
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/v1/push", Ack(b"", {})),
+        ("/v1/pull", Page(b"", {99: 5})),
+        ("/v1/hello", Welcome(1, b"another", {})),
+    ],
+    ids=["acknowledges another life", "gives nothing", "is another in each answer"],
+)
+def test_a_hub_that_contradicts_itself_is_borne_with_patience(
+    desk: Desk, hub: HubThread, log: Store, path: str, answer: msgspec.Struct
+) -> None:
+    hub.door.answer(path, packed(answer))
+    desk.connect(hub.url)
+    patient(hub, path)
+    recovers(desk, hub, log)
+
+
+@pytest.mark.promise("S2", "S4")
+@pytest.mark.expected_log("acknowledged a push without", "holds ops it does not give", "can't be taken")
+@pytest.mark.parametrize("case", ["ack", "page", "noise"])
+def test_a_hub_that_claims_what_is_not_is_not_believed(desk: Desk, hub: HubThread, log: Store, case: str) -> None:
+    path, answer = {
+        "ack": ("/v1/push", Ack(log.epoch, {})),
+        "page": ("/v1/pull", Page(log.epoch, {99: 5})),
+        "noise": ("/v1/pull", Page(log.epoch, {99: 5}, b"no frame")),
+    }[case]
+    hub.door.answer(path, packed(answer))
+    desk.connect(hub.url)
+    status = wait_until(lambda: next((s for s in desk.statuses if s.state == "refused"), None), 10)
+    assert "Jawaban hub" in status.sentence
+    patient(hub, "/v1/hello")
+    if case == "ack":
+        assert desk.store.unsent()[0] == 301, "what the hub did not name is not sent"
+    recovers(desk, hub, log)
+
+
+@pytest.mark.promise("S4")
+def test_a_hub_that_asks_for_peace_gets_it(desk: Desk, hub: HubThread, log: Store) -> None:
+    hub.door.answer("/v1/push", refusal(429, retry_after=1), times=2)
+    desk.connect(hub.url)
+    times: list[float] = []
+    for n in (1, 2, 3):
+        wait_until(lambda: hub.door.seen["/v1/push"] >= n, 10)  # noqa: B023
+        times.append(time.monotonic())
+    assert times[1] - times[0] > 0.9 and times[2] - times[1] > 0.9
+    recovers(desk, hub, log)
+
+
+@pytest.mark.promise("S4")
+def test_a_hub_that_takes_only_little_gets_little_at_a_time(desk: Desk, log: Store) -> None:
+    with HubThread(log, Limits(frame_bytes=1_000, heartbeat_s=0.3)) as hub:
+        desk.connect(hub.url, timing=replace(QUICK, poll_s=30))
+        recovers(desk, hub, log)
+        assert hub.door.seen["/v1/hello"] == 1, "no session was lost to it"
+        assert hub.door.seen["/v1/push"] < 301, "it was not one op at a time"
+        desk.disconnect()
+
+
+@pytest.mark.promise("S3", "S4")
+def test_a_gap_is_filled_from_the_vector_that_comes_with_it(desk: Desk, hub: HubThread, log: Store) -> None:
+    hub.door.answer("/v1/hello", packed(Welcome(1, log.epoch, {desk.store.replica: 200})), times=1)
+    desk.connect(hub.url, timing=replace(QUICK, poll_s=30))
+    wait_until(lambda: hub.door.seen["/v1/push"])
+    recovers(desk, hub, log)
+    assert hub.door.seen["/v1/hello"] == 1 and hub.door.seen["/v1/push"] == 2
+
+
+@pytest.mark.promise("S4")
+@pytest.mark.expected_log("session ended: HTTP 401")
+def test_a_wrong_token_is_told_and_nothing_is_lost(desk: Desk, hub: HubThread, log: Store) -> None:
+    for token in ("", "wrong", "no header carries this\n\u2603"):
+        desk.connect(hub.url, token=token)
+        assert "token" in desk.until("refused").sentence
+        assert desk.store.replica not in log.vector() and log.replica not in desk.store.vector()
+        desk.disconnect()
+        desk.statuses.clear()
+
+
+@pytest.mark.promise("S4")
+def test_a_stream_that_falls_silent_is_noticed(desk: Desk, hub: HubThread, log: Store) -> None:
+    """The half-open case seen from the clock: three heartbeats of silence, then a new session."""
+    desk.connect(hub.url)
+    desk.until("up")
+    assert desk.replica is not None
+    hub.feed._listeners.clear()  # the hub forgot its listeners: no one ends the stream, none speaks on it
+    recovers(desk, hub, log)
+    wait_until(lambda: hub.door.seen["/v1/events"] >= 2, 10)
+
+
+class Failing:
+    """A desk's real store of which single calls fail as the test says."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.faults: dict[str, int] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        if self.faults.get(name, 0) > 0:
+            self.faults[name] -= 1
+            return self._broken
+        return method
+
+    @staticmethod
+    def _broken(*_: object) -> Any:
+        raise RuntimeError("the disk is gone for a moment")
+
+
+class Hanging(Failing):
+    @staticmethod
+    def _broken(*_: object) -> Any:
+        return Future()  # never done
+
+
+@pytest.mark.promise("S4")
+@pytest.mark.expected_log("a session failed", "could not be told", "the sync loop failed")
+@pytest.mark.parametrize("call", ["page", "acked", "acked_vector", "unsent"])
+def test_a_failure_on_this_side_does_not_end_the_loop(desk: Desk, hub: HubThread, log: Store, call: str) -> None:
+    real = desk.store
+    failing = Failing(real)
+    failing.faults[call] = 2
+    desk.store = failing  # type: ignore[assignment]
+    desk.connect(hub.url)
+    desk.store = real
+    wait_until(lambda: failing.faults[call] == 0, 10)
+    recovers(desk, hub, log)
+
+
+@pytest.mark.promise("S4")
+@pytest.mark.expected_log("could not be told")
+def test_a_screen_that_fails_does_not_end_the_loop(desk: Desk, hub: HubThread, log: Store) -> None:
+    class Screen(list[Any]):
+        def append(self, status: Any) -> None:
+            super().append(status)
+            if len(self) < 3:
+                raise RuntimeError("the screen is gone")
+
+    desk.statuses = Screen()
+    desk.connect(hub.url)
+    recovers(desk, hub, log)
+
+
+@pytest.mark.promise("S4")
+def test_the_watchdog_ends_a_session_that_makes_no_step(desk: Desk, hub: HubThread, log: Store) -> None:
+    real = desk.store
+    hanging = Hanging(real)
+    hanging.faults["acked"] = 1
+    desk.store = hanging  # type: ignore[assignment]
+    desk.connect(hub.url, timing=replace(QUICK, watchdog_s=2.5))
+    desk.store = real
+    recovers(desk, hub, log)
+    assert hub.door.seen["/v1/hello"] >= 2
