@@ -143,6 +143,15 @@ class Desk:
             return _done(fn, self)
         return then(self.store.write(lambda tx: fn(self._inside(tx))), lambda written: written.value)
 
+    def keep(self, name: str, value: str | int) -> Pending[Changes]:
+        """Keep a value beside the record on this machine alone, in the same transaction as what is written with it."""
+        return self.write(lambda tx: tx.set_meta(name, value))
+
+    def kept(self, name: str, default: T) -> Pending[T]:
+        """Give a value kept beside the record, `default` where there is none."""
+        sql = "select v from meta where k = ?"
+        return self.ask(lambda db: (db.conn.execute(sql, [name]).fetchone() or (default,))[0])
+
     def refuse(self, error: Refused) -> Pending[Any]:
         """Give a refusal as every refusal comes: in the result; inside `together` at once, so that all goes back."""
         if self._tx is not None:

@@ -28,7 +28,8 @@ class Plan:
 def plan(desk: Desk, incident: Uid, plans: Sequence[Plan], at: int | None = None) -> Pending[Changes]:
     """Make assignments to notify; none of them is notified by this (promise U8).
 
-    An agency and unit already at work on the incident is left as it is, so that the key can be pressed twice.
+    An agency and unit already at work on the incident is left as it is, so that the key can be pressed twice; so is an
+    assignment whose uid is in the record.
     """
     try:
         for item in plans:
@@ -44,7 +45,7 @@ def plan(desk: Desk, incident: Uid, plans: Sequence[Plan], at: int | None = None
         known(tx, incident, "incident")
         taken = _at_work(tx.db, incident)
         for item in plans:
-            if (item.agency, item.unit) in taken:
+            if (item.agency, item.unit) in taken or (item.uid and tx.state(item.uid) is not None):
                 continue
             taken.add((item.agency, item.unit))
             body = {

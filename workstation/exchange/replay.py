@@ -1,0 +1,182 @@
+"""Replay: another system's call records through the same services a person's typing goes through, one transaction a call."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workstation.domain.ids import Uid
+from workstation.exchange.mapping import TableMap
+from workstation.exchange.table import CallRecord, Rejected, Response, read
+from workstation.service import calls, dispatch, intake
+from workstation.service.desk import Desk, Edit, Pending, Refused
+from workstation.service.dispatch import Plan
+
+IN_FLIGHT = 16
+"""Calls handed to the writer ahead of the oldest not yet on disk; the writer commits those that wait together."""
+TOLD_EVERY_S = 0.5
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a replay did. `already` are calls of an earlier run of the same file; `rejected` stay out of the record."""
+
+    rows: int = 0
+    calls: int = 0
+    incidents: int = 0
+    assignments: int = 0
+    already: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """Give it as it is printed."""
+        return {
+            "rows": self.rows,
+            "calls": self.calls,
+            "incidents": self.incidents,
+            "assignments": self.assignments,
+            "already": self.already,
+            "rejected": [{"row": item.row, "reason": item.reason} for item in self.rejected],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a replay is: `done` of `calls`, for whoever shows it."""
+
+    done: int
+    calls: int
+    rows: int
+    seconds: float
+
+
+def replay(
+    desk: Desk,
+    file: Path,
+    mapping: TableMap,
+    *,
+    speed: float = 0.0,
+    told: Callable[[Step], None] = lambda step: None,
+    pause: Callable[[float], None] = lambda seconds: None,
+) -> Outcome:
+    """Feed a file of call records to a desk.
+
+    One transaction a call holds all its ops and the checkpoint, so that a run that was cut off goes on where it stopped
+    and a second run imports nothing twice. `speed` 0 = as fast as the disk; else record seconds that pass in one second,
+    kept by `pause(seconds)`. Raises OSError, `MappingWrong`; a row or call the services refuse is in `rejected`.
+    """
+    start_s = desk.clock.monotonic_s()
+    table = read(file, mapping)
+    outcome = Outcome(rows=table.rows, rejected=list(table.rejected))
+    checkpoint = f"replay.{mapping.name}.{table.digest}"
+    outcome.already = min(int(desk.kept(checkpoint, 0).result()), len(table.calls))
+    waiting: deque[tuple[CallRecord, Pending[int]]] = deque()
+    told_s = start_s
+    for place in range(outcome.already, len(table.calls)):
+        call = table.calls[place]
+        if speed and place > outcome.already:
+            pause((call.received - table.calls[place - 1].received) / 1000 / speed)
+        waiting.append((call, desk.together(_whole(call, mapping, checkpoint, place + 1))))
+        if len(waiting) >= IN_FLIGHT:
+            _settle(*waiting.popleft(), outcome)
+        now_s = desk.clock.monotonic_s()
+        if now_s - told_s >= TOLD_EVERY_S:
+            told_s = now_s
+            told(Step(place + 1, len(table.calls), outcome.assignments, now_s - start_s))
+    while waiting:
+        _settle(*waiting.popleft(), outcome)
+    outcome.rejected.sort(key=lambda item: item.row)
+    outcome.seconds = desk.clock.monotonic_s() - start_s
+    told(Step(len(table.calls), len(table.calls), outcome.assignments, outcome.seconds))
+    return outcome
+
+
+def _settle(call: CallRecord, pending: Pending[int], outcome: Outcome) -> None:
+    try:
+        outcome.assignments += pending.result()
+    except Refused as error:
+        outcome.rejected += [Rejected(unit.row, str(error)) for unit in call.units]
+        return
+    outcome.calls += 1
+    outcome.incidents += 1
+
+
+def _whole(call: CallRecord, mapping: TableMap, checkpoint: str, done: int) -> Callable[[Desk], int]:
+    def write(desk: Desk) -> int:
+        made = write_call(desk, call, mapping)
+        desk.keep(checkpoint, done)
+        return made
+
+    return write
+
+
+def write_call(desk: Desk, call: CallRecord, mapping: TableMap) -> int:
+    """Write one call as the desk would have: ring, answer, type, incident, assignments and their stamps; gives how many."""
+    offer = _uid(mapping.name, "call", call)
+    incident = _uid(mapping.name, "incident", call)
+    entered = max(call.received, call.entry or call.received)
+    key = f"{mapping.name}:{call.number}"
+    calls.rang(desk, calls.Ring(offer, "", call.received, key=key))
+    calls.answered(desk, offer, call.received)
+    calls.classify(desk, offer, mapping.call_type)
+    calls.ended(desk, offer, "desk_hung_up", entered)
+    intake.open_incident(desk, incident, offer, at=entered)
+    intake.edit(desk, incident, _edits(call, mapping))
+    intake.note(desk, incident, _story(call), at=entered)
+    _write_units(desk, incident, call, mapping, entered)
+    if all(unit.available is not None for unit in call.units):
+        ended = max(unit.available or 0 for unit in call.units)
+        how = mapping.dispositions.get(call.words["disposition"], mapping.disposition)
+        intake.close(desk, incident, how, at=max(ended, entered))
+    return len(call.units)
+
+
+def _write_units(desk: Desk, incident: Uid, call: CallRecord, mapping: TableMap, entered: int) -> None:
+    plans = []
+    for unit in call.units:
+        agency = mapping.agencies.get(unit.unit_type, mapping.agency)
+        plans.append(Plan(agency, mapping.channel, unit.unit, _uid(mapping.name, f"unit {unit.unit}", call)))
+    # A unit dispatched before its call was entered was planned no later than that.
+    dispatch.plan(desk, incident, plans, at=min([entered, *(unit.dispatch or entered for unit in call.units)]))
+    for item, unit in zip(plans, call.units, strict=True):
+        _stamp(desk, item.uid, unit)
+
+
+def _stamp(desk: Desk, uid: Uid, unit: Response) -> None:
+    if unit.dispatch is not None:
+        dispatch.notified(desk, uid, "receipt", at=unit.dispatch)
+    if unit.response is not None:
+        dispatch.departed(desk, uid, at=unit.response)
+    if unit.on_scene is not None:
+        dispatch.arrived(desk, uid, at=unit.on_scene)
+    if unit.available is not None:
+        dispatch.done(desk, uid, at=unit.available)
+
+
+def _edits(call: CallRecord, mapping: TableMap) -> dict[str, Edit]:
+    words = call.words
+    values: dict[str, object] = {
+        "type": mapping.types.get(words["type"]),
+        "priority": mapping.priorities.get(words["priority"]),
+        "street": words["address"] or None,
+        "place": ", ".join(word for word in (words["district"], words["city"]) if word) or None,
+    }
+    if call.point is not None:
+        values |= {"lat": call.point[0], "lon": call.point[1], "point_source": "import"}
+    return {name: Edit(value) for name, value in values.items() if value is not None}
+
+
+def _story(call: CallRecord) -> str:
+    """Their own words, so that nothing the mapping does not know is lost."""
+    return " · ".join(word for word in (call.words[name] for name in ("type", "group", "disposition")) if word)
+
+
+def _uid(source: str, what: str, call: CallRecord) -> Uid:
+    """Name an imported thing: the same record gives the same name on every desk and in every run, in order of time."""
+    digest = hashlib.sha256(f"{source}\n{call.number}\n{what}".encode()).digest()
+    return call.received.to_bytes(6, "big") + digest[:10]
