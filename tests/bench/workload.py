@@ -15,7 +15,8 @@ from workstation.domain.ids import SeededIds, Uid
 from workstation.domain.ops import Dot, Op
 
 START_MS = 1_767_225_600_000
-_SYLLABLES = [consonant + vowel for consonant in "bdghjklmnprstwy" for vowel in "aeiou"] + ["ang", "eng", "ing", "ar", "un"]
+_SYLLABLES = [consonant + vowel for consonant in "bdghjklmnprstwy" for vowel in "aeiou"]
+_SYLLABLES += ["ang", "eng", "ing", "ar", "un"]
 _TYPES = ("medis.trauma", "bencana.landslide", "bencana.flood", "keamanan.brawl", "lain.tree", "bencana.fire")
 _EDITED = ("landmark", "street", "priority", "caller_name", "injured", "families", "callback", "place")
 

@@ -1,4 +1,4 @@
-"""Histories for the fold: replicas that edit shared entities, hear of each other now and then, and say what they saw."""
+"""Histories for the fold: replicas that edit shared entities, hear of each other, and say what they saw."""
 
 from __future__ import annotations
 

@@ -19,9 +19,12 @@ sys.modules["pysqlite3.dbapi2"] = dbapi2
 
 from sqlite_utils import Database, Migrations  # noqa: E402 - the alias stands before the first import
 
+# Where somebody imported it before us, its except clauses look these names up in its modules.
 for _name, _module in list(sys.modules.items()):
-    if _name.split(".")[0] == "sqlite_utils" and hasattr(_module, "sqlite3"):
-        _module.sqlite3 = sqlcipher3  # type: ignore[attr-defined]  # imported before us: its except clauses look here
+    if _name.split(".")[0] == "sqlite_utils":
+        for _attribute, _ours in (("sqlite3", sqlcipher3), ("OperationalError", dbapi2.OperationalError)):
+            if hasattr(_module, _attribute):
+                setattr(_module, _attribute, _ours)
 
 OLDEST: Final = (3, 51, 3)
 """SQLite before this can corrupt a WAL file with two connections at work (fixed in 3.51.3, "WAL-reset bug")."""
@@ -38,12 +41,13 @@ def library_version() -> tuple[int, ...]:
     return tuple(int(part) for part in dbapi2.sqlite_version.split("."))
 
 
-def connect(path: Path, key: bytes | None, *, readonly: bool = False) -> Connection:
+def connect(path: Path, key: bytes | None, *, mode: str = "rw") -> Connection:
     """A connection in autocommit mode for the calling thread; key None = a plain file, by explicit setting only.
 
-    Says nothing about whether the key fits: the first read does.
+    `mode` is rw, ro, or immutable: that one leaves no trace, and sees no WAL. Says nothing about whether the key fits:
+    the first read does.
     """
-    uri = path.absolute().as_uri() + ("?mode=ro" if readonly else "?mode=rw")
+    uri = path.absolute().as_uri() + ("?immutable=1" if mode == "immutable" else f"?mode={mode}")
     connection = dbapi2.connect(uri, uri=True, isolation_level=None, cached_statements=512)
     connection.execute("pragma cipher_log_level = none")  # else a wrong key writes to the terminal
     if key is not None:

@@ -39,7 +39,7 @@ def open_for_writing(path: Path, key: bytes | None, steps: Migrations = MIGRATIO
 
 def open_for_reading(path: Path, key: bytes | None) -> Database:
     """A reader's connection, which cannot write."""
-    connection = connect(path, key, readonly=True)
+    connection = connect(path, key, mode="ro")
     for pragma in ("busy_timeout = 5000", "temp_store = memory", "cache_size = -16384"):
         connection.execute(f"pragma {pragma}")
     return Database(connection)
@@ -54,7 +54,9 @@ def _examine(path: Path, key: bytes | None, steps: Migrations) -> None:
         plain = file.read(len(_PLAIN_HEADER)) == _PLAIN_HEADER
     if plain and key is not None:
         raise StoreRefused(f"{path.name} is not encrypted, but the settings ask for an encrypted record")
-    connection = connect(path, key, readonly=True)
+    wal = path.with_name(path.name + "-wal")
+    left_over = wal.exists() and wal.stat().st_size > 0
+    connection = connect(path, key, mode="ro" if left_over else "immutable")
     try:
         _check(path, connection, plain, steps)
     finally:

@@ -1,0 +1,81 @@
+"""Stores for the tests: in a temp folder, with a clock moved by hand and seeded names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from workstation.domain.hlc import HandClock
+from workstation.domain.ids import SeededIds, Uid
+from workstation.store import Store, Tx
+
+KEY = bytes(range(32))
+
+
+@contextmanager
+def desks(folder: Path, count: int = 1, **more: Any) -> Iterator[list[Store]]:
+    """That many open stores, replicas 1, 2, …, whose clocks start alike."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(desk(folder, number, **more)) for number in range(1, count + 1)]
+
+
+def desk(
+    folder: Path, number: int = 1, *, clock: HandClock | None = None, key: bytes | None = KEY, **more: Any
+) -> Store:
+    """One store, replica `number`."""
+    clock = clock or HandClock()
+    path = folder / f"desk-{number}.db"
+    return Store.open(path, key, replica=number, clock=clock, ids=SeededIds(number, clock), site="AMB", **more)
+
+
+def rings(
+    desk_name: str = "Meja 1", number: str = "+628111", key: str = "", at: int | None = None
+) -> Callable[[Tx], Uid]:
+    """An act: an offer rings."""
+
+    def act(tx: Tx) -> Uid:
+        offer = tx.uid()
+        body = {"number": number, "e164": number, "identity": "mobile" if number else "withheld", "display": "",
+                "dialled": "112", "key": key, "sip_call_id": "x", "desk": desk_name, "at": at or tx.now()}  # fmt: skip
+        tx.append("offer.rang", offer, body)
+        return offer
+
+    return act
+
+
+def opens(number: str = "AMB-1-0001", call: Uid = b"") -> Callable[[Tx], Uid]:
+    """An act: an incident is opened."""
+
+    def act(tx: Tx) -> Uid:
+        incident = tx.uid()
+        tx.append("incident.opened", incident, {"number": number, "call": call, "desk": "Meja 1", "at": tx.now()})
+        return incident
+
+    return act
+
+
+def edits(incident: Uid, **values: Any) -> Callable[[Tx], None]:
+    """An act: fields are written by somebody who sees what this store shows."""
+
+    def act(tx: Tx) -> None:
+        state = tx.state(incident)
+        seen = {name: state.seen_dots(name) if state else [] for name in values}
+        tx.append("incident.edited", incident, {"set": {name: [value, seen[name]] for name, value in values.items()}})
+
+    return act
+
+
+def exchange(*stores: Store) -> None:
+    """Let all hear of all, twice, so that everything has gone everywhere."""
+    for _ in range(2):
+        for source in stores:
+            for target in stores:
+                if source is not target:
+                    target.merge(source.page(target.vector(), 10_000)).result(10)
+
+
+def rows(store: Store, sql: str, *values: Any) -> list[dict[str, Any]]:
+    """Rows as the screen's reader sees them."""
+    return store.read(lambda db: list(db.query(sql, list(values)))).result(10)

@@ -1,0 +1,195 @@
+"""Opening: encrypted, refused untouched, copied before migrating (promises D1, D3)."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.store.desks import KEY, desk, edits, opens, rows
+from workstation.store import Store, StoreRefused, read_digest
+from workstation.store import database as database_module
+from workstation.store.cipher import Database, Migrations
+from workstation.store.schema import MIGRATIONS
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """What every file of the folder holds; the lock and the shared-memory index carry nothing of the record."""
+    return {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.iterdir())
+        if not file.name.endswith((".lock", "-shm"))
+    }
+
+
+def abandoned(folder: Path) -> Path:
+    """A record as a killed process leaves it: file and WAL, nothing folded back."""
+    source = folder / "source"
+    with desk(source) as store:
+        incident = store.write(opens()).result(10).value
+        store.write(edits(incident, village="Batu Merah")).result(10)
+        left = folder / "left"
+        left.mkdir()
+        for name in ("desk-1.db", "desk-1.db-wal"):
+            shutil.copy(source / name, left / name)
+    return left
+
+
+@pytest.mark.promise("D1")
+def test_the_file_tells_nothing_without_the_key(tmp_path: Path) -> None:
+    with desk(tmp_path) as store:
+        incident = store.write(opens()).result(10).value
+        store.write(edits(incident, village="Rahasia Negeri")).result(10)
+    held = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"Rahasia" not in held and b"SQLite format" not in held
+    with pytest.raises(sqlite3.DatabaseError):
+        sqlite3.connect(tmp_path / "desk-1.db").execute("select * from op")
+    assert stat.S_IMODE((tmp_path / "desk-1.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.promise("D1", "D3")
+def test_a_wrong_key_is_refused_and_the_file_left_as_it_was(tmp_path: Path) -> None:
+    left = abandoned(tmp_path)
+    before = fingerprint(left)
+    with pytest.raises(StoreRefused, match="key"):
+        desk(left, key=bytes(32))
+    with pytest.raises(StoreRefused, match="key"):
+        desk(left, key=None)
+    assert fingerprint(left) == before
+    with desk(left) as store:
+        assert [row["village"] for row in rows(store, "select village from incident")] == ["Batu Merah"]
+
+
+@pytest.mark.promise("D1")
+def test_a_plain_file_needs_the_plain_setting(tmp_path: Path) -> None:
+    with desk(tmp_path, key=None) as store:
+        store.write(opens()).result(10)
+    assert (tmp_path / "desk-1.db").read_bytes().startswith(b"SQLite format 3")
+    before = fingerprint(tmp_path)
+    with pytest.raises(StoreRefused, match="not encrypted"):
+        desk(tmp_path)
+    assert fingerprint(tmp_path) == before
+
+
+def with_step(name: str) -> Migrations:
+    """This program's schema and one step more."""
+    steps = Migrations(MIGRATIONS.name)
+    steps._migrations = list(MIGRATIONS._migrations)
+
+    @steps(name=name)
+    def _more(db: Database) -> None:
+        db.execute("create table more (a)")
+        if name == "9999_fails":
+            raise RuntimeError("broken step")
+
+    return steps
+
+
+@pytest.mark.promise("D3")
+def test_a_newer_file_is_refused_untouched(tmp_path: Path) -> None:
+    with desk(tmp_path, steps=with_step("9999_newer")) as store:
+        store.write(opens()).result(10)
+    before = fingerprint(tmp_path)
+    with pytest.raises(StoreRefused, match="newer version"):
+        desk(tmp_path)
+    assert fingerprint(tmp_path) == before
+
+
+@pytest.mark.promise("D3")
+def test_a_copy_is_made_before_migrating(tmp_path: Path) -> None:
+    left = abandoned(tmp_path)
+    with desk(left) as store:
+        digest = store.digest()
+    with desk(left, steps=with_step("9998_more")) as store:
+        assert "more" in store.read(lambda db: db.table_names()).result(10)
+        assert store.digest() == digest
+    copy = left / "desk-1.db.before-9998_more"
+    assert read_digest(copy, KEY) == digest
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    shutil.copy(copy, tmp_path / "desk-1.db")
+    with desk(tmp_path) as store:  # an older program opens the copy
+        assert store.digest() == digest
+
+
+@pytest.mark.promise("D3")
+def test_a_step_that_fails_leaves_the_schema_as_it_was(tmp_path: Path) -> None:
+    with desk(tmp_path) as store:
+        store.write(opens()).result(10)
+    with pytest.raises(RuntimeError, match="broken step"):
+        desk(tmp_path, steps=with_step("9999_fails"))
+    with desk(tmp_path) as store:
+        assert "more" not in store.read(lambda db: db.table_names()).result(10)
+
+
+@pytest.mark.promise("D3")
+def test_a_record_of_schema_1_opens(tmp_path: Path) -> None:
+    for file in VECTORS.glob("desk-schema-1.db"):
+        shutil.copy(file, tmp_path / "desk-1.db")
+    with desk(tmp_path) as store:
+        digest = (VECTORS / "desk-schema-1.digest").read_text().strip()
+        assert store.digest().hex() == digest
+        assert rows(store, "select village, status from incident order by number") == [
+            {"village": "Batu Merah", "status": "dispatched"},
+            {"village": "Silale", "status": "draft"},
+        ]
+        store.write(opens("AMB-1-0003")).result(10)
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "desk-1.db")
+    connection.execute("create table songs (a)")
+    connection.close()
+    before = fingerprint(tmp_path)
+    with pytest.raises(StoreRefused, match="another program"):
+        desk(tmp_path, key=None)
+    assert fingerprint(tmp_path) == before
+
+
+def test_one_record_has_one_writer(tmp_path: Path) -> None:
+    with desk(tmp_path), pytest.raises(StoreRefused, match="in use"):
+        desk(tmp_path)
+    with desk(tmp_path):
+        pass
+
+
+def test_an_sqlite_that_damages_its_wal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "library_version", lambda: (3, 51, 2))
+    with pytest.raises(StoreRefused, match=r"3\.51\.3"):
+        desk(tmp_path)
+    assert not (tmp_path / "desk-1.db").exists()
+
+
+def test_replica_and_epoch_stay_with_the_file(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "a.db", KEY) as store:
+        first = (store.replica, store.epoch)
+    with Store.open(tmp_path / "a.db", KEY) as store:
+        assert (store.replica, store.epoch) == first
+    with Store.open(tmp_path / "a.db", KEY, replica=77) as store:
+        assert store.replica == 77
+    with Store.open(tmp_path / "b.db", KEY) as store:
+        assert store.epoch != first[1] and len(store.epoch) == 16
+
+
+@pytest.mark.parametrize("first", ["workstation.store", "sqlite_utils"])
+def test_sqlite_utils_knows_sqlciphers_errors_whoever_is_imported_first(first: str) -> None:
+    """`alter=True` works by catching OperationalError; without the alias it would raise SQLCipher's."""
+    script = f"""
+import {first}
+import workstation.store.cipher as cipher, tempfile, pathlib
+path = pathlib.Path(tempfile.mkdtemp()) / "a.db"
+path.touch()
+db = cipher.Database(cipher.connect(path, bytes(32)))
+db["t"].insert({{"a": 1}})
+db["t"].insert({{"a": 2, "b": 3}}, alter=True)
+print(list(db.query("select sum(b) as b from t")))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[{'b': 3}]", done.stderr

@@ -1,0 +1,1 @@
+"""Files kept as they were made: databases of every released schema, and what they must be read as."""
