@@ -17,6 +17,7 @@ from workstation.domain.ids import Ids
 from workstation.phone import wire
 from workstation.phone.settings import PhoneSettings
 
+from .floor import Floor, Seat
 from .media import MediaSession, Sound
 from .sip.agent import Agent
 from .sip.flow import own_host
@@ -60,6 +61,7 @@ class Call:
     held: bool = False
     held_by_caller: bool = False
     agreed: Agreed | None = None
+    seat: Seat | None = None
 
     @property
     def state(self) -> str:
@@ -84,6 +86,7 @@ class Phone:
         self._calls: dict[str, Call] = {}
         self._by_session: dict[Session, Call] = {}
         self._headset: Headset | None = None
+        self._floor: Floor | None = None
         self._device: tuple[str, str, bool, str] | None = None
         self._ringing: tuple[bool, bool] = (False, False)
         self._scanners: dict[str, int] = {}
@@ -110,7 +113,7 @@ class Phone:
 
     def use(self, headset: Headset) -> None:
         """The sound devices are open (it may take a second, and a call may ring meanwhile)."""
-        self._headset = headset
+        self._headset, self._floor = headset, Floor(headset)
         self._tell_device()
         self._ringing = (False, False)
         for call in self._calls.values():
@@ -221,9 +224,11 @@ class Phone:
         self._say(wire.Held(offer=call.offer, at=self._clock.now_ms()))
 
     def _direct(self, call: Call) -> None:
+        on = not call.held
         if call.media is not None:
-            on = not call.held
             call.media.set_direction(send=on and not call.held_by_caller, recv=on)
+        if self._floor is not None and call.seat is not None:
+            (self._floor.give if on else self._floor.take)(call.seat)
 
     # ---------------------------------------------------------------- what the network brings
     def rang(self, session: Session) -> None:
@@ -265,11 +270,15 @@ class Phone:
         self._direct(call)
 
     def _sound(self, call: Call) -> None:
+        """Let media flow to where the caller listens, as soon as there are both an agreement and a headset."""
         agreed = call.agreed
-        if call.media is None or agreed is None or self._headset is None:
+        if call.media is None or agreed is None or self._floor is None:
             return
+        if call.seat is None:
+            call.seat = self._floor.seat()
+            self._direct(call)
         try:
-            call.media.start(agreed.host, agreed.port, agreed.payload_type, self._headset, events=agreed.events)
+            call.media.start(agreed.host, agreed.port, agreed.payload_type, call.seat, events=agreed.events)
         except (OSError, ValueError) as error:
             log.error("no sound with this caller: %s", error)
 
