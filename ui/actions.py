@@ -83,6 +83,7 @@ TABLE: tuple[Action, ...] = (
     Action("conflict", "Alt+Down", "form", "desk"),
     Action("agencies", "Alt+I", "panel", "desk"),
     Action("card", "Alt+K", "panel", "desk"),
+    Action("similar", "Alt+D", "panel", "desk"),
     Action("map", "Alt+M", "panel", "desk"),
     Action("board", "Alt+B", "panel", "desk"),
     Action("turn", "Alt+A", "panel", "desk"),

@@ -54,7 +54,7 @@ def use(language: str) -> None:
             QCoreApplication.sendEvent(window, QEvent(QEvent.Type.LanguageChange))
 
 
-def tr(key: str, **values: object) -> str:
+def tr(key: str, /, **values: object) -> str:
     """The text of `key` in the language in force. A key nobody wrote shows as itself, so that a test and a person see it."""
     entry = words(_state["language"]).get(key)
     if entry is None:

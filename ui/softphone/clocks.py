@@ -115,7 +115,7 @@ class ClockRibbon(QWidget):
     def _bar_width(self) -> int:
         return round(self.cell(0).width())
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
         painter.fillRect(event.rect(), theme.color("bg1"))
         painter.fillRect(0, self.height() - 1, self.width(), 1, theme.color("line"))
@@ -175,7 +175,7 @@ class ClockRibbon(QWidget):
         else:
             icons.paint_icon(painter, theme, "stopwatch", box, token)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self._say()
             self.update()

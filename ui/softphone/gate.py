@@ -11,7 +11,7 @@ from ui.actions import caps
 from ui.i18n import tr
 from ui.theme import Theme, clock_state
 from ui.widgets import marks
-from ui.widgets.basic import Button, Keycap, Label, paint_box
+from ui.widgets.basic import Button, Label, paint_box
 
 NOISE = ("prank", "silent", "wrong_number", "test")
 STAY = ("information", "report")
@@ -20,18 +20,19 @@ STAY = ("information", "report")
 class KeyFirst(Button):
     """A gate key: its cap first, then its word; strong edge when it is the call's type."""
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         theme = self.theme
         wide = marks.keycap_width(theme, self.keys) + marks.text_width(theme, self.word(), "strong") + theme.px(29)
         return QSize(round(wide) + 1, theme.px(32))
 
-    minimumSizeHint = sizeHint  # noqa: N815
+    minimumSizeHint = sizeHint
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         fill, edge, text = self._tokens()
-        paint_box(painter, theme, QRectF(self.rect()), fill, edge, self.hasFocus() or self.isChecked())
+        if self.kind != "quiet" or self.underMouse():
+            paint_box(painter, theme, QRectF(self.rect()), fill, edge, self.hasFocus() or self.isChecked())
         cap = marks.paint_keycap(painter, theme, theme.px(10), self.height() / 2, self.keys, text)
         room = QRectF(theme.px(18) + cap, 0, self.width() - cap - theme.px(20), self.height())
         marks.paint_text(painter, theme, room, self.word(), "strong", text)
@@ -80,7 +81,7 @@ class GateBar(QFrame):
         for name, button in self.buttons.items():
             button.setChecked(name == call_type)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.theme.color("bg1"))
         painter.fillRect(0, self.height() - 1, self.width(), 1, self.theme.color("line"))
@@ -96,10 +97,10 @@ class GateClock(QWidget):
         self.target_s = 15
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(self.theme.px(126), self.theme.px(42))
 
-    minimumSizeHint = sizeHint  # noqa: N815
+    minimumSizeHint = sizeHint
 
     def show_time(self, words: str, elapsed_s: float, target_s: int) -> None:
         state = clock_state(elapsed_s, target_s)
@@ -111,7 +112,7 @@ class GateClock(QWidget):
             self.setAccessibleName(f"{words} {text} / {figures.clock(target_s)}")
             self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         token = {"plain": "text", "amber": "amber", "breach": "red"}[self.state]
@@ -148,20 +149,16 @@ class UndoBar(QFrame):
         self._left = 1.0
         self.words = Label(theme, role="input_strong")
         self.line = Label(theme, role="body", token="text2", elide=True)
-        self.left = Button(theme, "undo.take_back", "Ctrl Z", kind="quiet")
-        self.left.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.left.clicked.connect(self.taken_back)
-        self.count = Label(theme, role="strong")
+        self.way_back = KeyFirst(theme, "", "Ctrl Z", kind="quiet")
+        self.way_back.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.way_back.clicked.connect(self.taken_back)
         row = QHBoxLayout(self)
         row.setContentsMargins(42, 0, 12, 2)
         row.setSpacing(8)
         row.addWidget(self.words)
         row.addSpacing(38)
         row.addWidget(self.line, 1)
-        row.addWidget(Keycap(theme, "Ctrl Z"))
-        row.addWidget(self.count)
-        self.left.setParent(self)
-        self.left.hide()
+        row.addWidget(self.way_back)
         self.hide()
 
     def show_type(self, name: str, now_ms: int, open_line: bool) -> None:
@@ -195,7 +192,7 @@ class UndoBar(QFrame):
         if left_ms <= 0:
             self.stop()
             return
-        self.count.show_text(tr("undo.left", time=figures.clock((left_ms + 999) // 1000)))
+        self.way_back.say("undo.left", time=figures.clock((left_ms + 999) // 1000))
         left = round(left_ms / self.lasts_ms, 2)
         if left != self._left:
             self._left = left
@@ -205,12 +202,12 @@ class UndoBar(QFrame):
         self.name = ""
         self.hide()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self._words()
         super().changeEvent(event)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_box(painter, theme, QRectF(self.rect()), "tint", "accent", radius=4)

@@ -23,10 +23,10 @@ class Blocks(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.updateGeometry)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(self.theme.px(72), self.theme.px(8))
 
-    minimumSizeHint = sizeHint  # noqa: N815
+    minimumSizeHint = sizeHint
 
     def show_level(self, level: float) -> bool:
         lit = max(0, min(BLOCKS, round(level * BLOCKS)))
@@ -36,7 +36,7 @@ class Blocks(QWidget):
         self.update()
         return True
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         pitch = self.width() / BLOCKS
         for n in range(BLOCKS):

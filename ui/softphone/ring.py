@@ -27,7 +27,7 @@ class RingIcon(QWidget):
         self.dim = False
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(self.theme.px(84), self.theme.px(42))
 
     def show_icon(self, name: str) -> None:
@@ -41,7 +41,7 @@ class RingIcon(QWidget):
             self.dim = dim
             self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.theme.color("bg1"))
         painter.setOpacity(0.72 if self.dim else 1.0)
@@ -62,17 +62,17 @@ class RingClock(QWidget):
         self.target_s = 15.0
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(self.theme.px(112), self.theme.px(80))
 
-    minimumSizeHint = sizeHint  # noqa: N815
+    minimumSizeHint = sizeHint
 
     def show_time(self, elapsed_s: float, target_s: float) -> None:
         self.elapsed_s, self.target_s = max(0.0, elapsed_s), target_s
         self.setAccessibleName(f"{tr('ring.ringing')} {figures.clock(self.elapsed_s)}")
         self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         state = clock_state(self.elapsed_s, self.target_s)
@@ -190,15 +190,15 @@ class RingBar(QFrame):
         self.number.tint("text", "caller" if on else "ring")
         self.button.shrink(30 if on else 56, "strong" if on else "caller_button")
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self._words()
         super().changeEvent(event)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         event.accept()  # a press beside the button reaches nothing underneath
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.theme.color("tint"))
         painter.fillRect(0, self.height() - 1, self.width(), 1, self.theme.color("accent"))

@@ -40,17 +40,17 @@ class StateMark(QWidget):
         self.name, self.token, self.fill = "phone", "text2", "bg2"
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(self.theme.px(38), self.theme.px(38))
 
-    minimumSizeHint = sizeHint  # noqa: N815
+    minimumSizeHint = sizeHint
 
     def show_state(self, name: str, token: str, fill: str) -> None:
         if (name, token, fill) != (self.name, self.token, self.fill):
             self.name, self.token, self.fill = name, token, fill
             self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         edge = self.token if self.token in ("accent", "amber", "red") else "edge"
@@ -223,12 +223,12 @@ class Strip(QFrame):
             if words != self.under.text():
                 self.under.show_text(words)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self._words()
         super().changeEvent(event)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), self.theme.color("bg1"))
         painter.fillRect(0, self.height() - 1, self.width(), 1, self.theme.color("line"))

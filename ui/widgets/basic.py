@@ -58,7 +58,7 @@ class Label(QLabel):
         else:
             self.setText(text)
 
-    def say(self, key: str, **values: object) -> None:
+    def say(self, key: str, /, **values: object) -> None:
         """Show the text of `key`, in every language from now on."""
         self._key, self._values = key, values
         self.retranslate()
@@ -88,12 +88,12 @@ class Label(QLabel):
         if self._key:
             self.setText(tr(self._key, **self._values))
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
         super().changeEvent(event)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         if not self._elide:
             super().paintEvent(event)
             return
@@ -113,12 +113,12 @@ class Keycap(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.updateGeometry)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         return QSize(round(marks.keycap_width(self.theme, self.keys)) + 1, self.theme.px(18))
 
-    minimumSizeHint = sizeHint  # noqa: N815
+    minimumSizeHint = sizeHint
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         marks.paint_keycap(painter, self.theme, 0, self.height() / 2, self.keys, self.token)
 
@@ -156,7 +156,7 @@ class Button(QPushButton, Spoken):
         theme.changed.connect(self.updateGeometry)
         self.retranslate()
 
-    def say(self, key: str, **values: object) -> None:
+    def say(self, key: str, /, **values: object) -> None:
         self._key, self._values = key, values
         self.retranslate()
 
@@ -166,12 +166,12 @@ class Button(QPushButton, Spoken):
         self.updateGeometry()
         self.update()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
         super().changeEvent(event)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         theme = self.theme
         wide = marks.text_width(theme, self.word(), self._text_role) + 2 * theme.px(13)
         if self._icon_name:
@@ -180,7 +180,7 @@ class Button(QPushButton, Spoken):
             wide += marks.keycap_width(theme, self.keys) + theme.px(9)
         return QSize(round(wide) + 1, theme.px(self._height))
 
-    minimumSizeHint = sizeHint  # noqa: N815
+    minimumSizeHint = sizeHint
 
     def shrink(self, height: int, role: str) -> None:
         """Take another height (px at 100 %) and text role."""
@@ -200,7 +200,7 @@ class Button(QPushButton, Spoken):
             return "tint", "accent", "text"
         return ("bg3" if self.isDown() or self.underMouse() else "bg2"), "edge", "text"
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         fill, edge, text = self._tokens()
@@ -237,30 +237,36 @@ class Chip(QToolButton, Spoken):
         theme.changed.connect(self.updateGeometry)
         self.retranslate()
 
-    def say(self, key: str, **values: object) -> None:
+    def say(self, key: str, /, **values: object) -> None:
         self._key, self._values = key, values
         self.retranslate()
 
     def word(self) -> str:
         return tr(self._key, **self._values) if self._key else self._own
 
+    def show_own(self, text: str, spoken: str) -> None:
+        """Show words of the catalogue; `spoken` is what a screen reader says."""
+        self._own = text
+        self.retranslate()
+        self.setAccessibleName(spoken)
+
     def retranslate(self) -> None:
         self.setAccessibleName(self.word())
         self.updateGeometry()
         self.update()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
         super().changeEvent(event)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         wide = marks.text_width(self.theme, self.word(), "small_strong") + self.theme.px(18)
         return QSize(round(wide) + 1, self.theme.px(24))
 
-    minimumSizeHint = sizeHint  # noqa: N815
+    minimumSizeHint = sizeHint
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter, on = self.theme, QPainter(self), self.isChecked()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect())
@@ -312,7 +318,7 @@ class Panel(QFrame):
     def _measure(self) -> None:
         self._holder.setFixedHeight(self.theme.size("panel_head"))
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange and self.title is not None:
             self.setAccessibleName(self.title.text())
         super().changeEvent(event)

@@ -1,0 +1,488 @@
+"""The intake form: Lokasi, Patokan, Jenis, Catatan by Enter; every other field by its letter. Panel A of the desk's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from ui import figures
+from ui.bridge import Bridge
+from ui.i18n import language, tr
+from ui.intake.body import Row, Sheet
+from ui.intake.draft import Draft
+from ui.intake.lines import CountLine, FieldLine, NumberLine
+from ui.intake.notes import NoteLine, NotesList
+from ui.intake.rivals import RivalFrame
+from ui.intake.what import ChipRow, PriorityRow, TypeLine
+from ui.intake.where import PointLine, VillageLine
+from ui.theme import Theme
+from workstation.domain.rows import CallRow, Field, IncidentView, Uid
+from workstation.service import views
+from workstation.service.desk import Desk
+
+COUNTS = ("injured", "dead", "trapped", "missing", "families")
+POINT = ("lat", "lon", "radius_m", "point_source")
+
+
+class IntakeForm(QFrame):
+    """One incident being taken.
+
+    Signals:
+        view_changed(object): the IncidentView as the record has it now, None while there is no incident.
+        previewed(str): a type highlighted but not taken; "" = none.
+        trouble(BaseException): a write failed; the text is kept in the form.
+    """
+
+    view_changed = Signal(object)
+    previewed = Signal(str)
+    trouble = Signal(object)
+
+    def __init__(
+        self, desk: Desk, bridge: Bridge, theme: Theme, zone: tzinfo = figures.WIT, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.desk, self.bridge, self.theme, self.zone = desk, bridge, theme, zone
+        self.draft = Draft(desk, bridge, self)
+        self.view: IncidentView | None = None
+        self.call: CallRow | None = None
+        self.first_at: dict[str, int] = {}
+        self._asking = False
+        self._stale = False
+        self.setProperty("panel", True)
+        self._make_fields()
+        self._lay_out()
+        self._connect()
+        self.retranslate()
+        self.forget()
+
+    # ---------------------------------------------------------------- building
+    def _make_fields(self) -> None:
+        theme = self.theme
+        self.village = VillageLine(self.desk, self.bridge, theme)
+        self.landmark = FieldLine(theme, "landmark", "form.landmark", "form.hint.landmark")
+        self.rt = NumberLine(theme, "rt", "form.rt", "form.rt")
+        self.rw = NumberLine(theme, "rw", "form.rw", "form.rw")
+        self.street = FieldLine(theme, "street", "form.street", "form.hint.street")
+        self.point = PointLine(theme)
+        self.type = TypeLine(theme, self.desk.catalogue)
+        self.priority = PriorityRow(theme)
+        self.counts = {name: CountLine(theme, name, f"form.count.{name}") for name in COUNTS}
+        fields = self.desk.catalogue.fields
+        self.hazards = ChipRow(theme, "hazards", fields["hazards"].chips)
+        self.needs = ChipRow(theme, "needs", fields["needs"].chips)
+        self.callback = FieldLine(theme, "callback", "form.callback", "form.hint.callback")
+        self.caller_name = FieldLine(theme, "caller_name", "form.name", "form.hint.name")
+        self.notes = NotesList(theme, self.zone)
+        self.note = NoteLine(theme)
+        self.rivals = RivalFrame(theme, self.zone, self.words_of)
+
+    @property
+    def lines(self) -> dict[str, Any]:
+        """Every editor of one field, by the field's name."""
+        lines: tuple[Any, ...] = (
+            self.village, self.landmark, self.rt, self.rw, self.street, self.type, self.priority, *self.counts.values(),
+            self.hazards, self.needs, self.callback, self.caller_name,
+        )  # fmt: skip
+        return {line.name: line for line in lines}
+
+    def _lay_out(self) -> None:
+        theme = self.theme
+        self.sheet = Sheet(theme, self.step_state)
+        self.people = QWidget()
+        people = QHBoxLayout(self.people)
+        people.setContentsMargins(0, 0, 0, 0)
+        people.setSpacing(4)
+        for line in self.counts.values():
+            people.addWidget(line)
+        story = QWidget()
+        self.story = QVBoxLayout(story)
+        self.story.setContentsMargins(0, 0, 0, 0)
+        self.story.setSpacing(4)
+        self.story.addWidget(self.notes)
+        self.story.addWidget(self.note)
+        self.rows = {
+            "village": Row(theme, "form.where_star", self.village),
+            "landmark": Row(theme, "form.landmark", self.landmark),
+            "street": Row(theme, "form.rt_rw", self.rt, self.rw, self.street),
+            "point": Row(theme, "form.point", self.point),
+            "type": Row(theme, "form.type_star", self.type),
+            "priority": Row(theme, "form.priority", self.priority),
+            "people": Row(theme, "form.people", self.people),
+            "hazards": Row(theme, "form.hazards", self.hazards, top=True),
+            "needs": Row(theme, "form.needs", self.needs, top=True),
+            "callback": Row(theme, "form.callback", self.callback, self.caller_name).stretch(5, 4),
+            "note": Row(theme, "form.notes", story, top=True),
+        }
+        rows = self.rows
+        self.sheet.group(rows["village"], rows["landmark"], rows["street"], rows["point"])
+        self.sheet.group(rows["type"], rows["priority"], rows["people"], rows["hazards"], rows["needs"])
+        self.sheet.group(rows["callback"])
+        self.sheet.group(rows["note"])
+        self.sheet.column.addStretch(1)
+        self.rival_slot = QWidget()
+        self.rival_room = QHBoxLayout(self.rival_slot)
+        self.rival_room.setContentsMargins(0, 4, 0, 0)
+        self.rival_room.addWidget(self.rivals)
+        self.rival_slot.hide()
+        self.sheet.place_under(rows["village"], self.rival_slot)
+        self.area = QScrollArea(self)
+        self.area.setWidget(self.sheet)
+        self.area.setWidgetResizable(True)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.viewport().setAutoFillBackground(False)
+        self.sheet.setAutoFillBackground(False)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self.area)
+        self.village.offer_in(self)
+        self.type.offer_in(self)
+        self._order()
+
+    def _order(self) -> None:
+        chain: list[QWidget] = [self.village, self.landmark, self.rt, self.rw, self.street, self.point, self.type]
+        chain += [*self.priority.buttons.values(), *self.counts.values()]
+        chain += [*self.hazards.chips.values(), self.hazards.more, *self.needs.chips.values(), self.needs.more]
+        chain += [self.callback, self.caller_name, self.note]
+        for one, other in zip(chain, chain[1:], strict=False):
+            QWidget.setTabOrder(one, other)
+
+    def _connect(self) -> None:
+        for line in self.lines.values():
+            line.changed.connect(self._changed)
+            if isinstance(line, FieldLine):
+                line.left.connect(self.draft.flush)
+                line.rivals_wanted.connect(self.open_rivals)
+        self.point.left.connect(self.draft.flush)
+        self.point.pointed.connect(self._pointed)
+        self.village.placed.connect(self._placed)
+        self.type.chosen.connect(self._type_chosen)
+        self.type.previewed.connect(self.previewed)
+        self.note.said.connect(self._said)
+        steps: tuple[tuple[FieldLine, QWidget], ...] = (
+            (self.village, self.landmark), (self.landmark, self.type), (self.rt, self.rw), (self.rw, self.street),
+            (self.street, self.type), (self.point, self.type), (self.type, self.note), (self.callback, self.caller_name),
+            (self.caller_name, self.note), *((line, self.note) for line in self.counts.values()),
+        )  # fmt: skip
+        for line, after in steps:
+            line.accepted.connect(lambda after=after: after.setFocus(Qt.FocusReason.TabFocusReason))
+        for part in (*self.lines.values(), self.point, self.note):
+            part.installEventFilter(self)
+        self.rivals.taken.connect(self._settle)
+        self.rivals.closed.connect(self.close_rivals)
+        self.draft.opened.connect(lambda _uid: self.refresh())
+        self.draft.saved.connect(lambda _at: self.refresh())
+        self.draft.failed.connect(self.trouble)
+        self.bridge.changed.connect(self._news)
+
+    # ---------------------------------------------------------------- which call, which incident
+    def forget(self) -> None:
+        """Write what is left and empty the form."""
+        self.finish()
+        self.draft.begin()
+        self.view, self.call, self.first_at = None, None, {}
+        self.close_rivals()
+        for line in self.lines.values():
+            line.forget()
+        self.point.forget()
+        self.note.setText("")
+        self.notes.show_notes(())
+        self._fit_notes()
+        self._callback_face()
+        self.sheet.update()
+        self.view_changed.emit(None)
+
+    def open_call(self, offer: Uid, call: CallRow | None = None) -> None:
+        """A call at hand: an empty form, or the incident the call already has (a restarted screen, promise P3)."""
+        self.forget()
+        self.draft.begin(offer)
+        self.know(call)
+
+    def know(self, call: CallRow | None) -> None:
+        """What the record says of the call: number, identity, type."""
+        self.call = self.draft.call = call
+        if call is not None and call.incidents and not self.draft.incident:
+            self.draft.begin(self.draft.offer, call.incidents[0])
+            self.draft.call = call
+            self.refresh()
+        self._callback_face()
+
+    def open_incident(self, incident: Uid) -> None:
+        """An incident of the board, without a call."""
+        self.forget()
+        self.draft.begin(b"", incident)
+        self.refresh()
+
+    @property
+    def incident(self) -> Uid:
+        return self.draft.incident
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything was typed, saved or not."""
+        return bool(self.draft.incident or self.draft.dirty or self.note.text().strip())
+
+    @property
+    def filled(self) -> bool:
+        """Whether location or type stand: then a noise key asks for a second press (promise U7)."""
+        return bool(self.village.text().strip() or self.type.value())
+
+    def finish(self) -> None:
+        """Write everything that is typed, the note line too: at hang-up, on another page, when the window goes."""
+        self.note.add()
+        self.draft.flush()
+
+    # ---------------------------------------------------------------- typing
+    def seen(self, name: str) -> tuple[tuple[int, int], ...]:
+        """The dots of the value the form shows for a field: what a write of it replaces."""
+        line = self.lines.get(name)
+        if line is not None:
+            return tuple(line.seen)
+        field = self.view.fields.get(name) if self.view else None
+        return field.seen if field else ()
+
+    def _changed(self, name: str, value: object) -> None:
+        at_once = not isinstance(self.lines[name], FieldLine)
+        self.draft.change(name, value, self.seen(name), at_once)
+        if value not in (None, "", 0, []):
+            self.first_at.setdefault(name, self.desk.clock.now_ms())
+        self.sheet.update()
+
+    def _pointed(self, point: tuple[float, float] | None) -> None:
+        lat, lon = point if point else (None, None)
+        source = "typed" if point else None
+        for name, value in zip(POINT, (lat, lon, None, source), strict=True):
+            self.draft.change(name, value, self.seen(name))
+
+    def _placed(self, match: Any) -> None:
+        """A village's centre is the point until somebody knows better; its size is the uncertainty."""
+        village = match.village
+        fields = self.view.fields if self.view else {}
+        source = fields["point_source"].face if "point_source" in fields else ""
+        if village.lat is None or source not in ("", None, "village") or self.point.unsaved:
+            return
+        radius = round((village.area_km2 * 1e6 / 3.14159) ** 0.5, -1) if village.area_km2 else None
+        for name, value in zip(POINT, (village.lat, village.lon, radius, "village"), strict=True):
+            self.draft.change(name, value, self.seen(name))
+
+    def _type_chosen(self, chosen: str) -> None:
+        """A type proposes its priority, unless the operator set another than the last type's."""
+        proposed = self.desk.catalogue.priority(chosen)
+        before = self.view.fields["type"].face if self.view and "type" in self.view.fields else ""
+        held = self.priority.chosen
+        if proposed and (held == 0 or held == self.desk.catalogue.priority(str(before or ""))):
+            self.priority.choose(proposed)
+        self.note.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _said(self, text: str) -> None:
+        self.first_at.setdefault("note", self.desk.clock.now_ms())
+        self.draft.note(text)
+
+    # ---------------------------------------------------------------- news from the record
+    def _news(self, changes: Any) -> None:
+        ours = self.draft.incident in changes.incidents if self.draft.incident else False
+        mine = {a.uid for a in self.view.assignments} if self.view else set()
+        if ours or (self.draft.incident and changes.assignments and (changes.local or mine & changes.assignments)):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Ask for the incident anew; answers that are older than what is shown are not shown."""
+        if not self.draft.incident:
+            return
+        if self._asking:
+            self._stale = True
+            return
+        self._asking, self._stale = True, False
+        incident = self.draft.incident
+        settled = {name for name, line in self.lines.items() if line.unsaved and name not in self.draft.pending}
+        if self.point.unsaved and not self.draft.pending & set(POINT):
+            settled.add("point")
+        self.bridge.ask(
+            self.desk.ask(lambda db: views.incident(db, incident)),
+            lambda view: self._show(incident, view, settled),
+            self._not_read,
+        )
+
+    def _not_read(self, error: BaseException) -> None:
+        self._asking = False
+        self.trouble.emit(error)
+
+    def _show(self, incident: Uid, view: IncidentView | None, settled: Iterable[str]) -> None:
+        self._asking = False
+        if incident == self.draft.incident and view is not None:
+            self.view = view
+            for name, line in self.lines.items():
+                if name in settled and name not in self.draft.pending:
+                    line.written()
+                line.show_field(view.fields.get(name))
+            if "point" in settled and not self.draft.pending & set(POINT):
+                self.point.written()
+            self.point.show_fields(view.fields)
+            self.notes.show_notes(view.notes)
+            self._follow_rivals(view)
+            self._note_times(view)
+            self._fit_notes()
+            self._callback_face()
+            self.sheet.update()
+            self.view_changed.emit(view)
+        if self._stale:
+            self.refresh()
+
+    def _note_times(self, view: IncidentView) -> None:
+        for name in ("village", "type"):
+            field = view.fields.get(name)
+            if field and field.values and field.face:
+                earliest = min(value.at for value in field.values)
+                self.first_at[name] = min(self.first_at.get(name, earliest), earliest)
+
+    def _callback_face(self) -> None:
+        """The number shown by the network stands as the call-back number until another is typed."""
+        call = self.call
+        line = self.callback
+        shown = call is not None and bool(call.e164)
+        line.setProperty("warned", call is not None and not shown and not line.text())
+        if not line.unsaved and not self.draft.incident:
+            line.setText(figures.phone(call.number) if call is not None and shown else "")
+        same = call is not None and shown and _digits(line.text()) == _digits(figures.phone(call.number))
+        line.tag(tr("form.from_display") if same else "", "tick" if same else "")
+        line._hint = "form.hint.callback" if call is None or shown else "form.hint.no_callback"
+        line.retranslate()
+
+    # ---------------------------------------------------------------- rivals
+    def rival_names(self) -> list[str]:
+        order = [*self.lines]
+        names = [name for name in order if self.lines[name].rival]
+        fields = self.view.fields if self.view else {}
+        names += [name for name in ("lat", "lon") if name in fields and fields[name].rival]
+        return names
+
+    def open_rivals(self, name: str = "") -> None:
+        """Show the rival values of a field under its row; without a name the next field that has some."""
+        names = self.rival_names()
+        if not names or self.view is None:
+            return
+        if not name:
+            shown = self.rivals.field.name if self.rivals.field and self.rival_slot.isVisible() else ""
+            name = names[(names.index(shown) + 1) % len(names)] if shown in names else names[0]
+        self.sheet.place_under(self._row_of(name), self.rival_slot)
+        indent = self.theme.px(44 + 92)
+        self.rival_room.setContentsMargins(indent, 4, 0, 0)
+        self.rival_slot.show()
+        self.rivals.show_rivals(self.view.fields[name])
+
+    def close_rivals(self) -> None:
+        self.rivals.field = None
+        self.rivals.hide()
+        self.rival_slot.hide()
+
+    def _row_of(self, name: str) -> Row:
+        if name in COUNTS:
+            return self.rows["people"]
+        return self.rows[{"rt": "street", "rw": "street", "caller_name": "callback", "lat": "point", "lon": "point"}.get(name, name)]
+
+    def _follow_rivals(self, view: IncidentView) -> None:
+        shown = self.rivals.field
+        if shown is None or not self.rival_slot.isVisible():
+            return
+        field = view.fields.get(shown.name)
+        if field is None or not field.rival:
+            self.close_rivals()
+        elif field != shown:
+            self.rivals.show_rivals(field)
+
+    def _settle(self, name: str, value: object) -> None:
+        """The value taken replaces every one that was shown; none is deleted from the record."""
+        field = self.rivals.field
+        self.close_rivals()
+        if field is not None:
+            self.draft.change(name, value, field.seen, at_once=True)
+
+    def words_of(self, name: str, value: object) -> str:
+        """A value as a person reads it."""
+        if value in (None, "", []):
+            return tr("rivals.empty")
+        catalogue = self.desk.catalogue
+        if name == "village":
+            return figures.plain(self.desk.gazetteer.label(str(value)))
+        if name == "type" and str(value) in catalogue.types:
+            return catalogue.types[str(value)].label(language())
+        if name == "priority":
+            return f"{value} {tr(f'priority.{value}')}"
+        if isinstance(value, list | tuple):
+            chips = {chip.id: chip.label(language()) for chip in catalogue.fields[name].chips}
+            return ", ".join(chips.get(str(item), str(item)) for item in value)
+        return figures.plain(str(value))
+
+    # ---------------------------------------------------------------- steps
+    def step_state(self, n: int) -> str:
+        """done, now or next for the numbered circles."""
+        groups = {
+            1: (self.village, self.landmark, self.rt, self.rw, self.street, self.point),
+            2: (self.type, *self.priority.buttons.values(), *self.counts.values(), self.hazards, self.needs),
+            3: (self.callback, self.caller_name),
+            4: (self.note, self.notes),
+        }
+        focus = self.focusWidget() if self.isVisible() else None
+        if focus is not None and focus.hasFocus() and any(part is focus or part.isAncestorOf(focus) for part in groups[n]):
+            return "now"
+        full = {
+            1: bool(self.village.text().strip()),
+            2: bool(self.type.value()),
+            3: bool(self.callback.text().strip()),
+            4: bool(self.notes.lines.notes),
+        }
+        return "done" if full[n] else "next"
+
+    def go(self, name: str) -> None:
+        """Put the focus on a field: `village`, `type`, `injured`, `hazards` …"""
+        part = self.note if name == "note" else self.point if name == "point" else self.lines[name]
+        if isinstance(part, ChipRow):
+            part = next((chip for chip in part.chips.values() if chip.isVisible()), part)
+        part.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.area.ensureWidgetVisible(part, 0, 20)
+
+    # ---------------------------------------------------------------- size, words
+    def _fit_notes(self) -> None:
+        """As many lines as have room; the newest stay in sight and the line to write is never pushed out."""
+        above = self.rows["note"].y() or 342
+        room = self.area.viewport().height() - above - self.note.height() - 4 - 10
+        wanted = self.notes.wanted_height()
+        least = min(wanted, self.theme.px(44))
+        self.notes.setFixedHeight(max(least, min(wanted, room)))
+        self.notes.setVisible(wanted > 0)
+        self.notes.scrollToBottom()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_people()
+        self._fit_notes()
+
+    def _fit_people(self) -> None:
+        layout = self.people.layout()
+        for n, line in enumerate(self.counts.values()):
+            if isinstance(layout, QHBoxLayout):
+                layout.setStretch(n, line.word_width() + self.theme.px(30))
+
+    def retranslate(self) -> None:
+        self.setAccessibleName(tr("form.title"))
+        self._fit_people()
+        self._callback_face()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self.sheet.update()
+        return super().eventFilter(watched, event)
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())

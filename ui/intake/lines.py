@@ -1,0 +1,240 @@
+"""One-line fields of the form: text, three-digit numbers, counts; each knows what it was shown and what was typed over it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QIntValidator, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLineEdit, QWidget
+
+from ui import icons
+from ui.i18n import tr
+from ui.theme import Theme
+from ui.widgets import marks
+from workstation.domain.rows import Dot, Field
+
+MOST = 4000  # characters of one value; the record refuses longer ones
+
+
+class FieldLine(QLineEdit):
+    """A line that edits one field of the incident.
+
+    It shows the record's value until somebody types; from the first key until the write is back it is the operator's,
+    and news from elsewhere wait (`hold`).
+
+    Signals:
+        changed(str, object): field and value, at each key.
+        left(): the focus goes; write now.
+        accepted(): Enter; go to the next step.
+    """
+
+    changed = Signal(str, object)
+    left = Signal()
+    accepted = Signal()
+    rivals_wanted = Signal(str)
+
+    def __init__(
+        self, theme: Theme, name: str, label: str, hint: str = "", role: str = "input", parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.theme, self.name, self._label, self._hint, self.role = theme, name, label, hint, role
+        self.seen: tuple[Dot, ...] = ()
+        self.rival = False
+        self.unsaved = False
+        self._waiting: Field | None = None
+        self._tag = ""
+        self._tag_icon = ""
+        self._tag_token = "text3"
+        self.setMaxLength(MOST)
+        self.textEdited.connect(self._typed)
+        theme.changed.connect(self.restyle)
+        self.restyle()
+        self.retranslate()
+
+    # ---------------------------------------------------------------- what it shows
+    def show_field(self, field: Field | None) -> None:
+        """Show the record's value, unless the operator has typed over it and that is not written yet."""
+        if self.unsaved:
+            self._waiting = field
+            return
+        self._waiting = None
+        self.seen = field.seen if field else ()
+        self.rival = bool(field and field.rival)
+        text = "" if self.rival else self.face(field.face if field else None)
+        if text != self.text():
+            at = self.cursorPosition()
+            self.setText(text)
+            if self.hasFocus():
+                self.setCursorPosition(min(at, len(text)))
+        self._mark_rival()
+
+    def face(self, value: object) -> str:
+        """The text for a value of the record."""
+        return "" if value is None else str(value)
+
+    def value(self) -> Any:
+        """The value for the text as it stands."""
+        return self.text()
+
+    def written(self) -> None:
+        """The operator's text is in the record: follow it again. What came meanwhile is shown by the next view."""
+        self.unsaved = False
+
+    def forget(self) -> None:
+        self.unsaved = False
+        self.show_field(None)
+        self.tag("")
+
+    def _typed(self, _text: str) -> None:
+        self.unsaved = True
+        if self.rival:
+            self._mark_rival()
+        self.changed.emit(self.name, self.value())
+
+    def _mark_rival(self) -> None:
+        shown = self.rival and not self.unsaved
+        self.setProperty("rival", shown)
+        self.setPlaceholderText(tr("rivals.line", n=len(self.seen)) if shown else self._hint_text())
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self.update()
+
+    def tag(self, text: str, icon: str = "", token: str = "text3") -> None:
+        """The word at the field's right end: `cocok penuh`, `± 250 m`."""
+        if (text, icon, token) != (self._tag, self._tag_icon, self._tag_token):
+            self._tag, self._tag_icon, self._tag_token = text, icon, token
+            self.setAccessibleDescription(text)
+            self._room()
+            self.update()
+
+    def _room(self) -> None:
+        wide = 0
+        if self._tag and self.theme.scale < 1.25:
+            wide = round(marks.text_width(self.theme, self._tag, "small")) + self.theme.px(30 if self._tag_icon else 12)
+        self.setTextMargins(0, 0, wide, 0)
+
+    def _hint_text(self) -> str:
+        return tr(self._hint) if self._hint else ""
+
+    # ---------------------------------------------------------------- Qt's questions
+    def restyle(self) -> None:
+        self.setFont(self.theme.font(self.role))
+        self.setFixedHeight(self.theme.size("field"))
+        self._room()
+
+    def retranslate(self) -> None:
+        self.setAccessibleName(tr(self._label))
+        self._mark_rival()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self.retranslate()
+        super().changeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
+            self.enter()
+            return
+        super().keyPressEvent(event)
+
+    def enter(self) -> None:
+        if self.rival and not self.unsaved:
+            self.rivals_wanted.emit(self.name)
+            return
+        self.left.emit()
+        self.accepted.emit()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.left.emit()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._tag or self.theme.scale >= 1.25:
+            return
+        painter = QPainter(self)
+        theme = self.theme
+        box = QRectF(0, 0, self.width() - theme.px(10), self.height())
+        wide = marks.paint_text(painter, theme, box, self._tag, "minor_strong", self._tag_token, marks.RIGHT)
+        if self._tag_icon:
+            side = theme.px(14)
+            left = box.right() - wide - side - theme.px(6)
+            icons.paint_icon(painter, theme, self._tag_icon, QRectF(left, (self.height() - side) / 2, side, side), "text2")
+
+
+class NumberLine(FieldLine):
+    """RT and RW: up to three digits, centred, written with their zeros."""
+
+    def __init__(self, theme: Theme, name: str, label: str, hint: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(theme, name, label, hint, parent=parent)
+        self.setMaxLength(3)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def restyle(self) -> None:
+        super().restyle()
+        self.setFixedWidth(self.theme.px(52))
+
+    def value(self) -> str:
+        digits = self.text().strip()
+        return digits.zfill(3) if digits.isascii() and digits.isdigit() else digits
+
+
+class CountLine(FieldLine):
+    """A count of people: its word at the left, the number at the right, dim while it is 0; Up and Down count."""
+
+    def __init__(self, theme: Theme, name: str, label: str, parent: QWidget | None = None) -> None:
+        super().__init__(theme, name, label, parent=parent)
+        self.setValidator(QIntValidator(0, 99999, self))
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.setMaxLength(5)
+        self.textChanged.connect(lambda _text: self._tone())
+        self._room()
+
+    def word_width(self) -> int:
+        return round(marks.text_width(self.theme, tr(self._label), "small"))
+
+    def face(self, value: object) -> str:
+        return str(value) if isinstance(value, int) else "0"
+
+    def value(self) -> int | None:
+        text = self.text().strip()
+        return int(text) if text.isdigit() else 0
+
+    def _tone(self) -> None:
+        zero = self.text() in ("", "0")
+        palette = self.palette()
+        palette.setColor(palette.ColorRole.Text, self.theme.color("text3" if zero else "text"))
+        self.setPalette(palette)
+        self.setFont(self.theme.font("input" if zero else "key_value"))
+
+    def _room(self) -> None:
+        self.setTextMargins(self.word_width() if hasattr(self, "_label") else 0, 0, 0, 0)
+
+    def restyle(self) -> None:
+        super().restyle()
+        self._tone()
+
+    def retranslate(self) -> None:
+        super().retranslate()
+        self._room()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            step = 1 if event.key() == Qt.Key.Key_Up else -1
+            count = max(0, (self.value() or 0) + step)
+            self.setText(str(count))
+            self._typed(self.text())
+            return
+        super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.selectAll()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        zero = self.text() in ("", "0")
+        box = QRectF(self.theme.px(8), 0, self.width(), self.height())
+        marks.paint_text(painter, self.theme, box, tr(self._label), "small", "text3" if zero else "text2")

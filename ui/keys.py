@@ -1,0 +1,76 @@
+"""Which handler belongs to which action of the table, for the main window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ui.actions import PAGES
+from ui.session import NOISE
+
+if TYPE_CHECKING:
+    from ui.main_window import MainWindow
+
+FIELDS = {
+    "where": "village", "landmark": "landmark", "rt_rw": "rt", "type": "type", "people": "injured", "hazards": "hazards",
+    "needs": "needs", "call_back": "callback", "name": "caller_name", "notes": "note",
+}  # fmt: skip
+
+
+def bind(window: MainWindow) -> None:
+    """Give every action its handler, and where it is not always possible the question whether it is now."""
+    deeds, session, page = window.deeds, window.session, window.desk_page
+    form = page.form
+    deeds.bind("help", window.toggle_help)
+    deeds.bind("answer", session.answer, session.can_answer)
+    deeds.bind("hold", session.hold, session.is_talking)
+    deeds.bind("mute", session.mute, session.is_talking)
+    deeds.bind("hang_up", session.hang_up, session.is_talking)
+    for name in (*NOISE, "information", "report"):
+        deeds.bind(name, _press(window, name), session.can_type)
+    deeds.bind("undo", session.take_back, lambda: window.undo.running)
+    deeds.bind("notify", page.agencies.next_step, lambda: page.busy and page.agencies.can_go())
+    deeds.bind("save", form.finish, lambda: page.busy)
+    deeds.bind("done", window.done, lambda: page.busy and not session.is_talking())
+    deeds.bind("new", window.new_incident, lambda: not page.busy)
+    for n in (1, 2, 3, 4):
+        deeds.bind(f"priority_{n}", _priority(window, n), lambda: page.busy)
+    for name, field in FIELDS.items():
+        deeds.bind(name, _field(window, field), lambda: page.busy)
+    deeds.bind("conflict", form.open_rivals, lambda: bool(form.rival_names()))
+    deeds.bind("agencies", lambda: _to(window, "agencies", page.agencies.take_focus), lambda: page.busy)
+    deeds.bind("card", lambda: _to(window, "card", page.card.take_focus), lambda: page.busy)
+    deeds.bind("similar", lambda: _to(window, "similar", page.similar.table.setFocus), lambda: page.busy)
+    deeds.bind("map", lambda: _to(window, "map", page.map.setFocus))
+    deeds.bind("board", lambda: (page.board if page.busy else page.idle_board).table.setFocus())
+    deeds.bind("turn", page.turn.table.setFocus, lambda: not page.busy)
+    for name in PAGES:
+        deeds.bind(f"page_{name}", _page(window, name), lambda: window.may_look)
+    deeds.bind("palette", window.next_palette)
+    deeds.bind("larger", lambda: window.step_text(1))
+    deeds.bind("smaller", lambda: window.step_text(-1))
+    deeds.bind("language", window.next_language)
+    deeds.bind("sign_in", window.show_sign_in, lambda: window.desk.person is None)
+    deeds.bind("sign_out", window.sign_out, lambda: window.desk.person is not None)
+
+
+def _press(window: MainWindow, name: str) -> Callable[[], None]:
+    return lambda: window.session.press(name, window.desk_page.form.filled)
+
+
+def _priority(window: MainWindow, n: int) -> Callable[[], None]:
+    return lambda: window.desk_page.form.priority.choose(n)
+
+
+def _field(window: MainWindow, field: str) -> Callable[[], None]:
+    return lambda: _to(window, "form", lambda: window.desk_page.form.go(field))
+
+
+def _page(window: MainWindow, name: str) -> Callable[[], None]:
+    return lambda: window.show_page(name)
+
+
+def _to(window: MainWindow, tab: str, focus: Callable[[], object]) -> None:
+    """Bring the panel's tab to the front where there are tabs, then give it the focus."""
+    window.desk_page.show_tab(tab)
+    focus()

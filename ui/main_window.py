@@ -1,0 +1,498 @@
+"""The one window: rail, strip, clocks, pages, status, and every key. Here the features of the screen meet."""
+
+from __future__ import annotations
+
+import logging
+from datetime import tzinfo
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, QRect, Qt
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+
+from ui import figures, i18n, keys
+from ui.actions import PAGES, Deeds, caps
+from ui.admin.signin import SignInPage
+from ui.alarm import Alarm
+from ui.board.panel import BoardPanel
+from ui.bridge import Bridge
+from ui.calls.page import CallsPage
+from ui.desk_page import DeskPage
+from ui.dialogs.banner import LinkBanner
+from ui.dialogs.unsent import UnsentPage
+from ui.grid import zones
+from ui.i18n import tr
+from ui.map.panel import MapPanel
+from ui.session import LineSession
+from ui.shift.page import ShiftPage
+from ui.softphone.clocks import ClockRibbon
+from ui.softphone.gate import GateBar, UndoBar
+from ui.softphone.ring import RingBar
+from ui.softphone.strip import OnLine, Strip
+from ui.softphone.wall import WallClock
+from ui.stages import stages
+from ui.theme import PALETTES, SCALES, Theme
+from ui.ticker import Ticker
+from ui.widgets.basic import Label, Panel
+from ui.widgets.overlay import KeyOverlay
+from ui.widgets.rail import Rail
+from ui.widgets.status import StatusBar
+from ui.widgets.trouble import TroubleBar
+from workstation.domain.rows import LinkStatus, Person, PhoneState
+from workstation.service import people
+from workstation.service.desk import Desk, Refused
+
+log = logging.getLogger("tahuri.ui")
+UNDO_HIGH = 46
+ASK_MS = 5000
+SMALLEST = (1024, 640)
+
+
+class MainWindow(QMainWindow):
+    """A desk's screen.
+
+    `desk` is asked and told, `bridge` carries its news, `theme` is the look. With `sign_in` the pages are for people of
+    the roster; ringing, answering and the form are there without (promise P2).
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        bridge: Bridge,
+        theme: Theme,
+        zone: tzinfo = figures.WIT,
+        sign_in: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.desk, self.bridge, self.theme, self.zone = desk, bridge, theme, zone
+        self.needs_sign_in = sign_in
+        self.page = "desk"
+        self._asked_at = 0
+        self.ticker = Ticker(desk.clock, self)
+        self.session = LineSession(desk, bridge, self)
+        self.alarm = Alarm(self.save, lambda what: self.trouble.tell("screen", what))
+        self._build()
+        self.deeds = Deeds(self)
+        keys.bind(self)
+        self._connect()
+        self.setMinimumSize(*SMALLEST)
+        self.resize(1366, 768)
+        self.retranslate()
+        self.show_page("desk" if self.may_look else "sign_in")
+        self._second(desk.clock.now_ms())
+
+    # ---------------------------------------------------------------- building
+    def _build(self) -> None:
+        desk, bridge, theme = self.desk, self.bridge, self.theme
+        root = QWidget(self)
+        self.setCentralWidget(root)
+        self.root = root
+        self.rail = Rail(theme, root)
+        self.wall, self.ring_wall = WallClock(theme, self.zone), WallClock(theme, self.zone)
+        self.strip = Strip(theme, self.wall, root)
+        self.strip.wrap_target_s = desk.catalogue.target_s("wrap_up")
+        amber_at = desk.catalogue.warn_percent / 100
+        self.ribbon = ClockRibbon(theme, amber_at, root)
+        self.gate = GateBar(theme, root)
+        self.status = StatusBar(theme, root)
+        self.desk_page = DeskPage(desk, bridge, theme, self.zone, root)
+        self.board_page = BoardPanel(desk, bridge, theme, idle=True, parent=root)
+        self.map_page = MapPanel(desk, bridge, theme, root)
+        self.sign_in_page = SignInPage(desk, bridge, theme, root)
+        self.pages: dict[str, QWidget] = {
+            "desk": self.desk_page,
+            "calls": CallsPage(desk, bridge, theme, root),
+            "board": self.board_page,
+            "map": self.map_page,
+            "search": self._later("search"),
+            "shift": ShiftPage(desk, bridge, theme, root),
+            "handover": self._later("handover"),
+            "unsent": UnsentPage(desk, bridge, theme, root),
+            "sign_in": self.sign_in_page,
+        }
+        self.banner = LinkBanner(desk, bridge, theme, root)
+        self.undo = UndoBar(theme, root)
+        self.trouble = TroubleBar(theme, root)
+        self.overlay = KeyOverlay(theme, desk.catalogue, lambda name: self.deeds.possible(name), root)
+        self.ring = RingBar(theme, self.ring_wall, root)
+
+    def _later(self, name: str) -> QWidget:
+        """A page that is not there yet says so; it pretends nothing."""
+        panel = Panel(self.theme, f"action.page_{name}", caps(f"page_{name}"), parent=self.root)
+        panel.body.addWidget(Label(self.theme, f"empty.{name}", token="text2"))
+        panel.body.addStretch(1)
+        return panel
+
+    def _connect(self) -> None:
+        session, form = self.session, self.desk_page.form
+        self.bridge.phone.connect(self._phone)
+        self.bridge.link.connect(self._link)
+        self.bridge.failed.connect(self._failed)
+        self.banner.asked.connect(lambda: self.show_page("unsent"))
+        self.banner.shown.connect(lambda _on: self.lay_out())
+        self.rail.chosen.connect(self.show_page)
+        self.rail.person_pressed.connect(self._badge)
+        self.ring.answer.connect(session.answer)
+        self.strip.mute.connect(session.mute)
+        self.strip.hold.connect(session.hold)
+        self.strip.hang_up.connect(session.hang_up)
+        self.strip.done.connect(self.done)
+        self.gate.chosen.connect(lambda name: session.press(name, form.filled))
+        self.undo.taken_back.connect(session.take_back)
+        session.phase_changed.connect(self._phase)
+        session.call_opened.connect(lambda offer: form.open_call(offer))
+        session.call_known.connect(self._call_known)
+        session.typed.connect(self._typed)
+        session.taken_back.connect(self._taken_back)
+        session.asked.connect(self._asked)
+        for source in (session, self.desk_page):
+            source.trouble.connect(self._failed)
+        form.view_changed.connect(lambda _view: self._form_changed())
+        form.draft.saved.connect(lambda at: self.status.show_saved(at, form.draft.writing))
+        for page in (self.desk_page.incident_wanted, self.board_page.opened, self.map_page.opened):
+            page.connect(self.open_incident)
+        for name in ("calls", "shift"):
+            self.pages[name].opened.connect(self.open_incident)  # type: ignore[attr-defined]
+        self.desk_page.idle_board.rows_changed.connect(self.map_page.show_board)
+        self.sign_in_page.signed_in.connect(self._signed_in)
+        self.overlay.closed.connect(self.toggle_help)
+        self.ticker.tick.connect(self._tick)
+        self.ticker.second.connect(self._second)
+        self.theme.changed.connect(self.lay_out)
+        app = QApplication.instance()
+        if app is not None:
+            app.installEventFilter(self)
+
+    def start(self) -> None:
+        """Let the clocks run and take errors of the screen's side; called once the window is shown."""
+        self.alarm.arm()
+        self.ticker.start()
+        if self.desk.status is not None:
+            self._link(self.desk.status.status())
+
+    # ---------------------------------------------------------------- pages
+    @property
+    def may_look(self) -> bool:
+        """Whether the pages are open to whoever sits here."""
+        return self.desk.person is not None or not self.needs_sign_in
+
+    def show_page(self, name: str) -> None:
+        """Show a page; with nobody signed in only the form of a call, else the sign-in page."""
+        if not self.may_look and not (name == "desk" and self.session.phase != "idle"):
+            name = "sign_in"
+        if name != self.page:
+            self.desk_page.form.finish()
+        self.page = name
+        self.overlay.hide()
+        for other, widget in self.pages.items():
+            widget.setVisible(other == name)
+        if name in PAGES:
+            self.rail.show_page(name)
+        if name == "shift":
+            self.pages["shift"].person_changed()  # type: ignore[attr-defined]
+        self.lay_out()
+        self._refresh_keys()
+
+    def _refresh_keys(self) -> None:
+        person = self.desk.person
+        self.deeds.refresh(self.page, person.role if person else "")
+        self.rail.badge.show_person(person.name if person else "", self.desk.name)
+        for name, button in self.rail.buttons.items():
+            button.setEnabled(self.may_look or name == "desk")
+
+    def open_incident(self, incident: bytes) -> None:
+        """Open an incident in the form; a call at hand keeps the form until it is done."""
+        if self.session.phase in ("talking", "ringing"):
+            return
+        self.session.write_without_call()
+        self.desk_page.form.open_incident(incident)
+        self.show_page("desk")
+
+    def new_incident(self) -> None:
+        """An empty form without a call: a radio message, somebody at the door."""
+        self.session.write_without_call()
+        self.desk_page.form.open_call(b"")
+        self.show_page("desk")
+        self.desk_page.form.go("village")
+
+    def done(self) -> None:
+        """Ctrl+D: everything is written, the desk is free again."""
+        self.desk_page.form.forget()
+        self.session.close()
+
+    # ---------------------------------------------------------------- the line
+    def _phone(self, state: PhoneState) -> None:
+        self.status.show_phone(state)
+        self._show_line()
+        self._refresh_keys()
+
+    def _show_line(self) -> None:
+        session, now = self.session, self.desk.clock.now_ms()
+        state = session.state
+        call = None
+        if session.phase in ("talking", "wrap_up", "writing"):
+            view = self.desk_page.form.view
+            call = OnLine(
+                session.number, session.identity, session.dialled, session.earlier_24h,
+                view.row.number if view else "", session.ended_at, session.answered_at,
+            )  # fmt: skip
+        self.strip.show_state(state, call, now)
+        ring = session.front
+        if ring is not None and state is not None:
+            compact = session.is_talking()
+            self.ring.compact(compact)
+            self.ring.show_ring(ring, len(state.ringing) - 1, now, self.desk.person is not None or not self.needs_sign_in)
+        self.ring.setVisible(ring is not None)
+        self._show_clocks(now)
+        self.lay_out()
+
+    def _phase(self, phase: str) -> None:
+        form = self.desk_page.form
+        if phase == "idle":
+            form.forget()
+        elif phase == "wrap_up":
+            form.finish()
+        self.desk_page.set_busy(phase != "idle")
+        if phase == "talking":
+            if self.undo.running and not self.session.noise:
+                self.undo.stop()
+            self.show_page("desk")
+            form.go("village")
+        elif phase == "ringing" and self.page == "sign_in":
+            pass  # the sign-in page stays; F2 answers over it
+        elif phase == "idle" and not self.may_look:
+            self.show_page("sign_in")
+        self._show_line()
+        self._refresh_keys()
+
+    def _call_known(self) -> None:
+        session = self.session
+        self.desk_page.form.know(session.call)
+        self.desk_page.history.show_call(session.call, session.earlier, self.desk.clock.now_ms())
+        self.gate.show_type(session.type)
+        self._show_line()
+
+    def _form_changed(self) -> None:
+        self._show_line()
+        self._refresh_keys()
+
+    def _show_clocks(self, now_ms: int) -> None:
+        form, session = self.desk_page.form, self.session
+        if session.phase == "idle":
+            return
+        made = stages(session, form.view, form.first_at, self.desk.catalogue)
+        self.ribbon.show_stages(made, now_ms)
+        gate = next((stage for stage in made if stage.key == "gate"), None)
+        if gate is not None:
+            self.gate.clock.show_time(gate.words, gate.elapsed_s(now_ms) or 0.0, gate.target_s)
+
+    @property
+    def at_gate(self) -> bool:
+        """From the answer until a location or type is typed: the gate keys have the clocks' place."""
+        noise = self.session.type not in ("", "emergency", "report", "information", "follow_up")
+        return self.session.phase == "talking" and (noise or not (self.desk_page.form.touched or self.session.type))
+
+    # ---------------------------------------------------------------- type by one key
+    def _typed(self, name: str) -> None:
+        self.trouble.dismiss()
+        self.undo.show_type(name, self.desk.clock.now_ms(), self.session.is_talking())
+        self.gate.show_type(name)
+        self.lay_out()
+        self._refresh_keys()
+
+    def _taken_back(self) -> None:
+        self.undo.stop()
+        self.gate.show_type("")
+        self.lay_out()
+        self._refresh_keys()
+
+    def _asked(self, name: str, why: str) -> None:
+        if why == "no_call_back":
+            words = tr("trouble.ask_hang_up", key=caps("hang_up"))
+        else:
+            words = tr("undo.ask", key=caps(name), type=tr(f"action.{name}"))
+        self._asked_at = self.desk.clock.now_ms()
+        self.trouble.tell("ask", words)
+        self.lay_out()
+
+    # ---------------------------------------------------------------- news
+    def _link(self, status: LinkStatus) -> None:
+        self.status.show_link(status, self.desk.clock.now_ms())
+
+    def _failed(self, error: BaseException) -> None:
+        """What could not be done, in one bar; nothing typed is lost by it."""
+        kind = "refused" if isinstance(error, Refused) else "write" if isinstance(error, OSError) else "screen"
+        if type(error).__module__.startswith(("sqlite3", "sqlcipher3", "workstation.store")):
+            kind = "write"
+        self.trouble.tell(kind, str(error) or type(error).__name__)
+        self.status.show_saved(None, self.desk_page.form.draft.writing, self.desk_page.form.draft.writing)
+        self.lay_out()
+
+    def _tick(self, now_ms: int) -> None:
+        self.strip.tick(now_ms)
+        if self.session.phase != "idle" and self.ribbon.isVisible():
+            self.ribbon.tick(now_ms)
+        if self.gate.isVisible():
+            self._show_clocks(now_ms)
+        if self.ring.isVisible():
+            self.ring.tick(now_ms, self.desk.catalogue.target_s("answer"))
+        if self.undo.running:
+            self.undo.tick(now_ms)
+            if not self.undo.running:
+                self.session.forget_noise()
+                self.lay_out()
+                self._refresh_keys()
+        if self.trouble.kind == "ask" and now_ms - self._asked_at > ASK_MS:
+            self.trouble.dismiss()
+            self.lay_out()
+        page = self.pages[self.page]
+        if page is self.desk_page:
+            for part in (self.desk_page.board, self.desk_page.idle_board, self.desk_page.similar, self.desk_page.turn):
+                if part.isVisible():
+                    part.tick(now_ms)
+        elif hasattr(page, "tick"):
+            page.tick(now_ms)
+
+    def _second(self, now_ms: int) -> None:
+        self.wall.second(now_ms)
+        self.ring_wall.second(now_ms)
+        draft = self.desk_page.form.draft
+        self.status.show_saved(None, draft.writing, self.status.not_saved and draft.writing)
+        self.status.tick(now_ms)
+
+    # ---------------------------------------------------------------- people
+    def _signed_in(self, _person: Person) -> None:
+        self.show_page("desk")
+        self._show_line()
+
+    def show_sign_in(self) -> None:
+        self.page = "sign_in"
+        for name, widget in self.pages.items():
+            widget.setVisible(name == "sign_in")
+        self.lay_out()
+        self._refresh_keys()
+
+    def sign_out(self) -> None:
+        self.save()
+        self.bridge.ask(people.sign_out(self.desk), lambda _done: self._signed_out())
+
+    def _signed_out(self) -> None:
+        self.show_page("desk" if self.session.phase != "idle" else "sign_in")
+
+    def _badge(self) -> None:
+        self.show_sign_in() if self.desk.person is None else self.sign_out()
+
+    # ---------------------------------------------------------------- look
+    def next_palette(self) -> None:
+        at = PALETTES.index(self.theme.palette_name)
+        self.theme.use(palette=PALETTES[(at + 1) % len(PALETTES)])
+
+    def step_text(self, by: int) -> None:
+        nearest = min(range(len(SCALES)), key=lambda n: abs(SCALES[n] - self.theme.scale))
+        self.theme.use(scale=SCALES[max(0, min(len(SCALES) - 1, nearest + by))])
+
+    def next_language(self) -> None:
+        at = i18n.LANGUAGES.index(i18n.language())
+        i18n.use(i18n.LANGUAGES[(at + 1) % len(i18n.LANGUAGES)])
+
+    def toggle_help(self) -> None:
+        if self.overlay.isVisible():
+            self.overlay.hide()
+            if self._focus_before is not None:
+                self._focus_before.setFocus()
+            return
+        self._focus_before = self.focusWidget()
+        self.overlay.open()
+
+    _focus_before: QWidget | None = None
+
+    # ---------------------------------------------------------------- places
+    def lay_out(self) -> None:
+        """Put every zone on the grid; nothing moves but what has come or gone."""
+        phase, busy = self.session.phase, self.desk_page.busy
+        over = UNDO_HIGH + 8 if self.undo.running or self.trouble.kind else 0
+        grid = zones(self.width(), self.height(), self.theme.scale)
+        self.rail.setGeometry(grid.rail)
+        self.strip.setGeometry(grid.strip)
+        self.status.setGeometry(grid.status)
+        in_call = busy and (phase != "ringing" or self.page == "desk")
+        banner = not self.banner.isHidden() and phase not in ("talking", "ringing")
+        wide_clocks = busy and phase in ("talking", "wrap_up", "writing") and not banner
+        self.ribbon.setGeometry(grid.clocks)
+        self.gate.setGeometry(grid.clocks)
+        self.gate.setVisible(wide_clocks and self.at_gate)
+        self.ribbon.setVisible(wide_clocks and not self.at_gate)
+        second = self.session.is_talking()
+        self.ring.setGeometry(grid.clocks if second else grid.ring)
+        self.banner.setGeometry(grid.clocks)
+        if not self.banner.isHidden():
+            self.banner.raise_() if banner else self.banner.lower()
+        shifted = zones(self.width(), self.height(), self.theme.scale, banner=over)
+        if banner and not in_call:
+            shifted = zones(self.width(), self.height(), self.theme.scale, banner=over + grid.clocks.height())
+        page = self.pages[self.page]
+        area = shifted.work if in_call else shifted.free
+        if self.page == "desk" and banner and in_call:
+            area = shifted.work
+        page.setGeometry(area)
+        if page is self.desk_page:
+            self.desk_page.lay(shifted)
+        top = (grid.clocks.bottom() + 1 if in_call or banner else grid.strip.bottom() + 1) + 8
+        bar = QRect(grid.rail.width() + 8, top, self.width() - grid.rail.width() - 16, UNDO_HIGH)
+        self.undo.setGeometry(bar)
+        self.trouble.setGeometry(bar)
+        self.overlay.setGeometry(grid.work)
+        for part in (self.undo, self.trouble, self.overlay, self.ring):
+            part.raise_()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.lay_out()
+
+    # ---------------------------------------------------------------- words, keys, the end
+    def retranslate(self) -> None:
+        self.setWindowTitle(f"Tahuri · {self.desk.name}")
+        if hasattr(self, "deeds"):
+            self.deeds.retranslate()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange and hasattr(self, "deeds"):
+            self.retranslate()
+            self._show_clocks(self.desk.clock.now_ms())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A text field would take Ctrl+Z for itself; while a type can be taken back, the key means that."""
+        if event.type() == QEvent.Type.ShortcutOverride and self.undo.running and isinstance(event, QKeyEvent):
+            if event.matches(QKeySequence.StandardKey.Undo):
+                event.ignore()
+                return True
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            if self.trouble.kind:
+                self.trouble.dismiss()
+                self.lay_out()
+            elif self.desk_page.busy and self.page == "desk":
+                self.desk_page.form.go("note")
+            return
+        super().keyPressEvent(event)
+
+    def save(self) -> None:
+        """Everything typed goes to the record now."""
+        self.desk_page.form.finish()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.save()
+        self.ticker.stop()
+        self.alarm.disarm()
+        app = QApplication.instance()
+        if app is not None:
+            app.removeEventFilter(self)
+        super().closeEvent(event)
+
+    def changed(self, changes: Any) -> None:
+        """News of the record, for whoever wires the store to the screen by hand."""
+        self.bridge.tell_changed(changes)
