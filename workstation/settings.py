@@ -68,15 +68,15 @@ class HubSettings:
 class PhoneSettings:
     """The line; the names are those of `workstation.phone.settings`, which says what each means, plus `region`.
 
-    `password_file` holds the SIP password alone on its first line; the password itself is never a setting.
+    `secret_file` holds the SIP password alone on its first line; the password itself is never a setting.
     """
 
-    registrar: str = ""
+    registrars: tuple[str, ...] = ()
     transport: str = field(default="udp", metadata=_choice("udp", "tcp"))
     domain: str = ""
     user: str = ""
-    password_file: str = ""
-    listen_host: str = "0.0.0.0"
+    secret_file: str = ""
+    bind: str = "0.0.0.0"
     port: int = field(default=0, metadata=_between(0, 65535))
     peers: tuple[str, ...] = ()
     join_header: str = ""

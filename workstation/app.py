@@ -1,0 +1,325 @@
+"""The composition root: the one place that knows who talks to whom.
+
+`build` makes everything of a desk that has no screen and starts nothing; `Desktop.start` sets the phone and the sync going;
+`open_window` puts the screen on top. A screen that fails to find a hub, a phone or a sound card opens all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sync.replica import Replica
+from workstation.domain.hlc import Clock, SystemClock
+from workstation.domain.ids import Ids, SystemIds
+from workstation.domain.rows import LinkStatus, PhoneState
+from workstation.geo.gazetteer import Gazetteer
+from workstation.phone import wire
+from workstation.phone.line import Line
+from workstation.phone.settings import PhoneSettings
+from workstation.service import calls
+from workstation.service.catalogue import Catalogue
+from workstation.service.desk import Desk
+from workstation.settings import Settings
+from workstation.store import Changes, Store
+from workstation.store.keys import store_key
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+log = logging.getLogger("tahuri.app")
+
+
+@dataclass(slots=True)
+class Announce:
+    """Where news goes that comes on other threads; the screen puts its bridge in."""
+
+    changed: Callable[[Changes], None] = lambda _: None
+    phone: Callable[[PhoneState], None] = lambda _: None
+    link: Callable[[LinkStatus], None] = lambda _: None
+
+
+class Wire:
+    """The last honest word on the wire, kept for whoever asks (`service.desk.Link`)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._last = LinkStatus("off", clock.now_ms(), None, "", 0, None, None, "")
+
+    def status(self) -> LinkStatus:
+        return self._last
+
+    def heard(self, status: LinkStatus) -> None:
+        self._last = status
+
+
+@dataclass(slots=True)
+class Desktop:
+    """Everything of one desk below its screen."""
+
+    settings: Settings
+    store: Store
+    desk: Desk
+    line: Line | None
+    replica: Replica
+    announce: Announce
+
+    def start(self) -> None:
+        """Set phone and sync going, each on its own thread; neither can fail here, both say on the screen what is wrong."""
+        if self.line is not None:
+            self.line.start()
+        self.replica.start()
+
+    def close(self, *, quit_engine: bool = False) -> None:
+        """Stop in the order in which nothing is lost. The engine, and a conversation in it, goes on unless told to quit."""
+        if self.line is not None:
+            if quit_engine:
+                self.line.quit_engine()
+            self.line.stop()
+        self.replica.stop()
+        self.desk.close()
+        self.store.close()
+
+
+def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> Desktop:
+    """Wire one desk. Raises StoreRefused (wrong key, newer file, in use) and KeyMissing; everything else is told on screen."""
+    clock = clock or SystemClock()
+    ids = ids or SystemIds(clock)
+    places = settings.places.make()
+    key = store_key(settings, ids)
+    store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site)
+    announce = Announce()
+    link = Wire(clock)
+    desk = Desk(
+        store, clock=clock, ids=ids, catalogue=Catalogue.load(settings.targets_s), gazetteer=Gazetteer.load(), settings=settings, status=link
+    )
+    line = _line(settings, key, desk, announce, clock)
+    desk.phone = line
+
+    def link_said(status: LinkStatus) -> None:
+        link.heard(status)
+        announce.link(status)
+
+    replica = Replica(store, settings.hub.url, _hub_token(settings), clock, random.SystemRandom().random, link_said, desk=settings.desk.name)
+    store.listen(lambda changes: announce.changed(changes))
+    return Desktop(settings, store, desk, line, replica, announce)
+
+
+def _line(settings: Settings, key: bytes | None, desk: Desk, announce: Announce, clock: Clock) -> Line | None:
+    if not settings.phone.user and not settings.phone.peers:
+        return None
+    journal_key = hmac.digest(key or b"plain", b"engine journal", hashlib.sha256)
+    line = Line(
+        phone_settings(settings),
+        journal_key,
+        clock=clock,
+        on_event=lambda event: hear(desk, line, event),
+        on_state=lambda state: announce.phone(state),
+    )
+    return line
+
+
+def phone_settings(settings: Settings) -> PhoneSettings:
+    """What the engine is told of this desk's settings: the same names, without what only the services use."""
+    table = {f.name: getattr(settings.phone, f.name) for f in fields(settings.phone)}
+    return PhoneSettings.from_mapping(table, settings.places.folder)
+
+
+def heard(self, status: LinkStatus) -> None:
+        self._last = status
+
+
+@dataclass(slots=True)
+class Desktop:
+    """Everything of one desk below its screen."""
+
+    settings: Settings
+    store: Store
+    desk: Desk
+    line: Line | None
+    replica: Replica
+    announce: Announce
+
+    def start(self) -> None:
+        """Set phone and sync going, each on its own thread; neither can fail here, both say on the screen what is wrong."""
+        if self.line is not None:
+            self.line.start()
+        self.replica.start()
+
+    def close(self, *, quit_engine: bool = False) -> None:
+        """Stop in the order in which nothing is lost. The engine, and a conversation in it, goes on unless told to quit."""
+        if self.line is not None:
+            if quit_engine:
+                self.line.quit_engine()
+            self.line.stop()
+        self.replica.stop()
+        self.desk.close()
+        self.store.close()
+
+
+def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> Desktop:
+    """Wire one desk. Raises StoreRefused (wrong key, newer file, in use) and KeyMissing; everything else is told on screen."""
+    clock = clock or SystemClock()
+    ids = ids or SystemIds(clock)
+    places = settings.places.make()
+    key = store_key(settings, ids)
+    store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site)
+    announce = Announce()
+    link = Wire(clock)
+    desk = Desk(
+        store, clock=clock, ids=ids, catalogue=Catalogue.load(settings.targets_s), gazetteer=Gazetteer.load(), settings=settings, status=link
+    )
+    line = _line(settings, key, desk, announce, clock)
+    desk.phone = line
+
+    def link_said(status: LinkStatus) -> None:
+        link.heard(status)
+        announce.link(status)
+
+    replica = Replica(store, settings.hub.url, _hub_token(settings), clock, random.SystemRandom().random, link_said, desk=settings.desk.name)
+    store.listen(lambda changes: announce.changed(changes))
+    return Desktop(settings, store, desk, line, replica, announce)
+
+
+def _line(settings: Settings, key: bytes | None, desk: Desk, announce: Announce, clock: Clock) -> Line | None:
+    if not settings.phone.user and not settings.phone.peers:
+        return None
+    journal_key = hmac.digest(key or b"plain", b"engine journal", hashlib.sha256)
+    line = Line(
+        phone_settings(settings),
+        journal_key,
+        clock=clock,
+        on_event=lambda event: hear(desk, line, event),
+        on_state=lambda state: announce.phone(state),
+    )
+    return line
+
+
+def phone_settings(settings: Settings) -> PhoneSettings:
+    """What the engine is told of this desk's settings."""
+    own = settings.phone
+    return PhoneSettings(
+        data_dir=str(settings.places.folder),
+        registrar=own.registrars[0] if own.registrars else "",
+        transport=own.transport,
+        domain=own.domain,
+        user=own.user,
+        secret_file=own.secret_file,
+        listen_host=own.bind,
+        port=own.port,
+        peers=own.peers,
+        join_header=own.join_header,
+        expires_s=own.expires_s,
+        input=own.input,
+        output=own.output,
+    )
+
+
+def hear(desk: Desk, line: Line, event: wire.Event) -> None:
+    """Write down what the engine tells, and let it forget only what is on disk (promises P2, D5)."""
+    match event:
+        case wire.Ringing():
+            ring = calls.Ring(
+                bytes.fromhex(event.offer), event.number, event.at, event.display, event.dialled, event.key, event.sip_call_id, event.identity
+            )
+            written = calls.rang(desk, ring)
+        case wire.Answered():
+            written = calls.answered(desk, bytes.fromhex(event.offer), event.at)
+        case wire.Held():
+            written = calls.held(desk, bytes.fromhex(event.offer), event.at)
+        case wire.Resumed():
+            written = calls.resumed(desk, bytes.fromhex(event.offer), event.at)
+        case wire.Ended():
+            written = calls.ended(desk, bytes.fromhex(event.offer), event.reason, event.at)
+        case _:
+            return
+    written.add_done_callback(lambda done: _acknowledge(line, event.n, done.exception()))
+
+
+def _acknowledge(line: Line, n: int, error: BaseException | None) -> None:
+    if error is not None:
+        log.error("event %d of the phone is not in the store, the engine keeps it: %s", n, error)
+    elif n:
+        line.ack(n)
+
+
+def _hub_token(settings: Settings) -> str:
+    """The site's token for the hub; "" where there is none, and then the hub says so (promise S4)."""
+    if not settings.hub.token_file:
+        return ""
+    try:
+        return Path(settings.hub.token_file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        log.error("the hub's token can't be read: %s", error.strerror)
+        return ""
+
+
+@dataclass(slots=True)
+class Shown:
+    """A desk with its screen."""
+
+    desktop: Desktop
+    window: QWidget
+
+    def close(self, *, quit_engine: bool = False) -> None:
+        self.window.close()
+        self.desktop.close(quit_engine=quit_engine)
+
+
+def open_window(settings: Settings) -> Shown:
+    """Put the screen on a desk: a QApplication must exist. The window paints first, then phone and sync start."""
+    from PySide6.QtCore import QTimer
+
+    from ui.bridge import Bridge
+    from ui.main_window import MainWindow
+    from ui.theme import Theme
+
+    desktop = build(settings)
+    bridge = Bridge()
+    window = MainWindow(desktop.desk, bridge, Theme(settings.screen.palette, settings.screen.text_percent / 100))
+    desktop.announce.changed = bridge.tell_changed
+    desktop.announce.phone = bridge.tell_phone
+    desktop.announce.link = bridge.tell_link
+    window.show()
+    QTimer.singleShot(0, desktop.start)
+    return Shown(desktop, window)
+
+
+def run_desk(settings: Settings) -> int:
+    """Run the desk until its window is closed; the exit code. A conversation goes on in the engine."""
+    from PySide6.QtWidgets import QApplication
+
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    shown = open_window(settings)
+    if os.environ.get("TAHURI_FIRST_FRAME") == "1":
+        _tell_first_frame(shown.window)
+    try:
+        return application.exec()
+    finally:
+        shown.close(quit_engine=os.environ.get("TAHURI_FIRST_FRAME") == "1")
+
+
+def _tell_first_frame(window: QWidget) -> None:
+    """For the benchmark `start`: print `first_frame` once the window has painted, then end."""
+    from PySide6.QtCore import QEvent, QObject, QTimer
+    from PySide6.QtWidgets import QApplication
+
+    class Watcher(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Paint:
+                window.removeEventFilter(self)
+                QTimer.singleShot(0, told)
+            return False
+
+    def told() -> None:
+        print("first_frame", flush=True)
+        QApplication.quit()
+
+    window.installEventFilter(Watcher(window))
