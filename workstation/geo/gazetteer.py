@@ -11,6 +11,8 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
+import resources
+
 CITY = "Kota Ambon"
 SURE_LETTERS = 3
 """Below this many typed letters only beginnings are matched: one wrong letter of two means nothing."""
@@ -61,6 +63,11 @@ class Gazetteer:
         self._twice = frozenset(name for name, times in count.items() if times > 1)
         self.villages = tuple(village for village in villages if village.kind != "kecamatan")
         self.districts = tuple(village for village in villages if village.kind == "kecamatan")
+
+    @staticmethod
+    def load() -> Gazetteer:
+        """Read the gazetteer this program carries."""
+        return load(resources.path("geo"))
 
     def get(self, code: str) -> Village | None:
         """Give a place by its code, None when it is not in the gazetteer."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import resources
+
 CHANNELS = ("app", "phone", "whatsapp", "sms", "radio", "in_person")
 
 
@@ -141,6 +143,11 @@ class Catalogue:
     cards: Mapping[str, Card]
     warn_percent: int = 75
     _by_keys: Mapping[str, IncidentType] = field(default_factory=dict)
+
+    @staticmethod
+    def load(targets_s: Mapping[str, int] | None = None, duty: Mapping[str, str] | None = None) -> Catalogue:
+        """Read the catalogue this program carries, with a site's own clocks and duty numbers."""
+        return load(resources.path("forms").parent, targets_s, duty)
 
     def by_keys(self, letters: str) -> IncidentType | None:
         """Give the type of two letters ("bk"), None while they name none."""
