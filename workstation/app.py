@@ -22,6 +22,7 @@ from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
 from workstation.domain.rows import LinkStatus, PhoneState
 from workstation.geo.gazetteer import Gazetteer
+from workstation.keys import store_key
 from workstation.phone import wire
 from workstation.phone.line import Line
 from workstation.phone.settings import PhoneSettings
@@ -30,7 +31,6 @@ from workstation.service.catalogue import Catalogue
 from workstation.service.desk import Desk
 from workstation.settings import Settings
 from workstation.store import Changes, Store
-from workstation.store.keys import store_key
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -93,7 +93,7 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
     clock = clock or SystemClock()
     ids = ids or SystemIds(clock)
     places = settings.places.make()
-    key = store_key(settings, ids)
+    key = store_key(settings, ids).value
     store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site)
     announce = Announce()
     link = Wire(clock)
@@ -169,7 +169,7 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
     clock = clock or SystemClock()
     ids = ids or SystemIds(clock)
     places = settings.places.make()
-    key = store_key(settings, ids)
+    key = store_key(settings, ids).value
     store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site)
     announce = Announce()
     link = Wire(clock)
