@@ -32,7 +32,7 @@ class Crash:
     ) -> None:
         self._file, self._ring, self._clock, self._shown = file, ring, clock, shown
         self._hooks = (sys.excepthook, threading.excepthook)
-        self._fault = None
+        self._fault: int | None = None
 
     def install(self) -> None:
         """Take over the hooks for exceptions nobody caught, and for faults below Python."""

@@ -1,4 +1,4 @@
-"""Logs: named loggers, a ring of the newest lines in memory, a small file; never a caller's number or name at `info`."""
+"""Logs: named loggers, a ring of the newest lines in memory, a small file; a caller's number at `debug` only."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ _POINT = re.compile(r"\(?\s*(?:POINT\s*\()?\s*(-?\d+(?:\.\d+)?)[,\s]\s*(-?\d+(?:
 
 
 def point(written: str) -> tuple[float, float] | None:
-    """Read a point, (lat, lon): "(37.7, -122.4)" or, the other way round, "POINT (-122.4 37.7)"; None of anything else."""
+    """Read a point as (lat, lon): "(37.7, -122.4)" or "POINT (-122.4 37.7)"; None of anything else."""
     found = _POINT.fullmatch(written.strip())
     if found is None:
         return None

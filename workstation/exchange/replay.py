@@ -1,4 +1,4 @@
-"""Replay: another system's call records through the same services a person's typing goes through, one transaction a call."""
+"""Replay: another system's call records through the services a person's typing goes through, a transaction a call."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def replay(
     """Feed a file of call records to a desk.
 
     One transaction a call holds all its ops and the checkpoint, so that a run that was cut off goes on where it stopped
-    and a second run imports nothing twice. `speed` 0 = as fast as the disk; else record seconds that pass in one second,
-    kept by `pause(seconds)`. Raises OSError, `MappingWrong`; a row or call the services refuse is in `rejected`.
+    and a second run imports nothing twice. `speed` 0 = as fast as the disk; else record seconds that pass in one
+    second, kept by `pause(seconds)`. Raises OSError, `MappingWrong`; a row or call the services refuse is in `rejected`.
     """
     start_s = desk.clock.monotonic_s()
     table = read(file, mapping)
@@ -116,7 +116,7 @@ def _whole(call: CallRecord, mapping: TableMap, checkpoint: str, done: int) -> C
 
 
 def write_call(desk: Desk, call: CallRecord, mapping: TableMap) -> int:
-    """Write one call as the desk would have: ring, answer, type, incident, assignments and their stamps; gives how many."""
+    """Write one call as a desk would have: ring, answer, type, incident, assignments; gives how many of these."""
     offer = _uid(mapping.name, "call", call)
     incident = _uid(mapping.name, "incident", call)
     entered = max(call.received, call.entry or call.received)

@@ -1,4 +1,4 @@
-"""A CSV of unit responses read into calls: rows of one call come together wherever they stand, broken ones are named."""
+"""A CSV of unit responses read into calls: rows of one call come together wherever they stand, broken ones named."""
 
 from __future__ import annotations
 
