@@ -15,16 +15,19 @@ class Claim:
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".lock")
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+        file = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            _lock(self._file)
+            _lock(file)
         except OSError as error:
-            os.close(self._file)
+            os.close(file)
             raise StoreRefused(f"{path.name} is in use by another running program; close that first") from error
+        self._file: int | None = file
 
     def release(self) -> None:
-        """Let go."""
-        os.close(self._file)
+        """Let go; harmless when repeated, even when the number has long been another file's."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
 
 
 if sys.platform == "win32":
