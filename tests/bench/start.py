@@ -1,7 +1,7 @@
 """First frame: from starting the program to the painted window that can show a ring, its store open, no splash.
 
-`python -m tests.bench start --json [--runs N]`. The desk from source, the frozen desk where one was built, and, in turn with
-them, a bare PySide6 form in a process of its own: the same machine, the same minute. Figures are wall milliseconds, warm.
+`python -m tests.bench start --json [--runs N] [--no-frozen]`. The desk from source, the frozen desk, and, in turn with
+them, a bare PySide6 form in a process of its own: the same machine, the same minute. Wall milliseconds, warm.
 The desk prints `first_frame` and ends when `TAHURI_FIRST_FRAME=1` is set.
 """
 
@@ -119,7 +119,7 @@ def starters(folder: Path, frozen: Path | None) -> list[Starter]:
 
 
 def measure(runs: int, frozen: Path | None) -> dict[str, object]:
-    """Median, least and greatest of `runs` warm starts of each program, taken in turn, and their ratio to the bare form."""
+    """Median, least and greatest of `runs` warm starts of each program, in turn, and their ratio to the bare form."""
     environment = {**os.environ, "TAHURI_FIRST_FRAME": "1"}
     environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory(prefix="tahuri-start-") as name:
@@ -143,7 +143,6 @@ def measure(runs: int, frozen: Path | None) -> dict[str, object]:
     }
     worst = max(statistics.median(taken) for name, taken in times.items() if name != "bare_form")
     return {
-        "bench": "start",
         "runs": runs,
         "platform": environment["QT_QPA_PLATFORM"],
         **figures,
@@ -153,7 +152,7 @@ def measure(runs: int, frozen: Path | None) -> dict[str, object]:
     }
 
 
-def figures(arguments: list[str]) -> dict[str, object]:
+def run(arguments: list[str]) -> dict[str, object]:
     """`--runs N` (default 7), `--no-frozen`; the frozen desk is built first where it is not at hand."""
     runs = int(arguments[arguments.index("--runs") + 1]) if "--runs" in arguments else 7
     return measure(runs, None if "--no-frozen" in arguments else frozen_desk())

@@ -143,7 +143,7 @@ inside() {
     mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm" 2>/dev/null || { mkdir -p "$root/dev/shm" && mount -t tmpfs tmpfs "$root/dev/shm"; }
     take_settings_along
     mkdir "$root/tahuri"
-    (cd "$project" && git ls-files -z | tar --null --files-from=- --ignore-failed-read -cf -) | tar -xf - -C "$root/tahuri"
+    (cd "$project" && git -c safe.directory="*" ls-files -z | tar --null --files-from=- --ignore-failed-read -cf -) | tar -xf - -C "$root/tahuri"
     enter '! command -v python3 && ! command -v sudo' >/dev/null || fail "the root is not bare"
 
     enter "chown -R nobody /tahuri && su -s /bin/sh nobody -c 'cd /tahuri && ./run'; code=\$?; chown -R root /tahuri; exit \$code" \
