@@ -59,7 +59,7 @@ def main(
         host, port = settings.listen_address(listen)
         path = settings.store_path(store)
         token = settings.token_in(token_file or path.with_name(path.name + ".token"), ids)
-        key = settings.key_in(key_file or path.with_name(path.name + ".key"), ids)
+        key = settings.key_in(key_file or path.with_name(path.name + ".key"), path, ids)
         bound = settings.listening(host, port)
     except SettingWrong as wrong:
         _refuse(speaker, str(wrong))

@@ -69,8 +69,13 @@ def listening(host: str, port: int) -> socket.socket:
     return bound
 
 
-def key_in(path: Path, ids: Ids) -> Secret:
-    """The store's 256-bit key, 64 hex digits in a file of mode 0600; made where missing. Raises `SettingWrong`."""
+def key_in(path: Path, store: Path, ids: Ids) -> Secret:
+    """The store's 256-bit key: 64 hex digits in a file of mode 0600; made for a store that is not there yet.
+
+    Raises `SettingWrong`, also for a store whose key file is gone: a new key would not open it.
+    """
+    if store.exists() and store.stat().st_size and not path.exists():
+        raise SettingWrong(f"The key file {path} of {store} is missing; restore its copy, or name it with --key-file.")
     secret = _kept(path, lambda: ids.secret(KEY_BYTES).hex())
     try:
         key = bytes.fromhex(secret.value.decode("ascii"))

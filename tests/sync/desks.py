@@ -6,7 +6,6 @@ import random
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from sync.replica import Replica, Timing
 from tests.sync.hubs import TOKEN
@@ -15,11 +14,11 @@ from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds, Uid
 from workstation.domain.ops import Dot
 from workstation.domain.rows import LinkStatus
-from workstation.store import Store, reads
+from workstation.store import Store, Tx, reads
 
 KEY = bytes(range(32))
 QUICK = Timing(
-    retry_least_s=0.05, retry_most_s=0.5, steady_s=1.0, poll_s=2.0, answer_s=2.0, watchdog_s=10.0, report_s=0.02
+    retry_least_s=0.05, retry_most_s=0.2, steady_s=1.0, poll_s=2.0, answer_s=2.0, watchdog_s=10.0, report_s=0.02
 )
 """The product's pacing, thirty times as fast."""
 
@@ -75,24 +74,39 @@ class Desk:
             what=f"{self.name} {state}",
         )
 
+    def told(self, words: str = "", **fields: object) -> LinkStatus:
+        """Wait until the newest status has these fields and a sentence with these words."""
+
+        found: list[LinkStatus] = []
+
+        def look() -> bool:
+            found[:] = [
+                status
+                for status in self.statuses[-1:]
+                if words in status.sentence and all(getattr(status, n) == v for n, v in fields.items())
+            ]
+            return bool(found)
+
+        wait_until(look, 10, what=f"{self.name} tells {fields} {words}")
+        return found[0]
+
     # --- what a person does
     def open_incident(self, number: str) -> Uid:
-        def act(tx: Any) -> Uid:
+        def act(tx: Tx) -> Uid:
             uid = tx.uid()
             tx.append("incident.opened", uid, {"number": number, "call": b"", "desk": self.name, "at": tx.now()})
-            return Uid(uid)
+            return uid
 
         return self.store.write(act).result().value
 
     def edit(self, incident: Uid, **fields: object) -> Dot:
         """Write registers, replacing what this desk sees."""
 
-        def act(tx: Any) -> Dot:
+        def act(tx: Tx) -> Dot:
             state = tx.state(incident)
-            return tx.append(  # type: ignore[no-any-return]
-                "incident.edited", incident,
-                {"set": {name: [value, [list(dot) for dot in state.seen_dots(name)]] for name, value in fields.items()}},
-            )  # fmt: skip
+            assert state is not None
+            writes = {name: [value, [list(dot) for dot in state.seen_dots(name)]] for name, value in fields.items()}
+            return tx.append("incident.edited", incident, {"set": writes})
 
         return self.store.write(act).result().value
 
@@ -104,7 +118,7 @@ class Desk:
     def notes(self, incident: Uid, count: int) -> None:
         """`count` notes in one transaction."""
 
-        def act(tx: Any) -> None:
+        def act(tx: Tx) -> None:
             for n in range(count):
                 tx.append("incident.noted", incident, {"text": f"catatan {n} " + "x" * (n % 200), "at": tx.now()})
 

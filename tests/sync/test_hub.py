@@ -1,0 +1,129 @@
+"""The hub as a command: what it says, what it refuses, how it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.sync.desks import Desk
+from tests.sync.hubs import TOKEN, HubProcess
+from workstation.store import Store
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, for when it is expected to end by itself."""
+    return subprocess.run([sys.executable, "-m", "sync.hub", *arguments], capture_output=True, text=True, timeout=60)
+
+
+def refused(*arguments: str) -> str:
+    """The one sentence of a refusal, which exits 2."""
+    done = run(*arguments)
+    assert done.returncode == 2, done
+    assert done.stdout == "" and "Traceback" not in done.stderr
+    return done.stderr.strip()
+
+
+def test_it_makes_its_secrets_says_where_and_keeps_them(tmp_path: Path) -> None:
+    hub = HubProcess(tmp_path)
+    arguments = [argument for argument in hub.arguments if argument not in ("--token-file", str(tmp_path / "token"))]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    said = [json.loads(process.stdout.readline()) for _ in range(3)]
+    process.terminate()
+    rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    made = {line["made"]: Path(line["path"]) for line in said if "made" in line}
+    assert made == {"token file": tmp_path / "hub.db.token", "key file": tmp_path / "hub.db.key"}
+    for path in made.values():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.read_text().strip() not in json.dumps(said) + rest + errors
+    assert said[-1]["ready"] and said[-1]["port"] > 0
+    assert json.loads(rest)["stopped"]
+    assert stat.S_IMODE((tmp_path / "hub.db").stat().st_mode) == 0o600
+    assert not (tmp_path / "hub.db").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_it_keeps_its_record_and_its_life_over_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "hub").mkdir()
+    with HubProcess(tmp_path / "hub") as hub:
+        epochs = []
+        for _ in range(2):
+            assert hub.stop() == 0
+            with Store.open(hub.store, bytes.fromhex((hub.folder / "hub.db.key").read_text())) as store:
+                epochs.append(store.epoch)
+            hub.start()
+        assert epochs[0] == epochs[1] != b""
+
+
+def test_it_stops_at_once_though_desks_listen(tmp_path: Path) -> None:
+    (tmp_path / "hub").mkdir()
+    with HubProcess(tmp_path / "hub", heartbeat_s=60) as hub, Desk(tmp_path, "AMB-1") as desk:
+        desk.connect(hub.url)
+        desk.until("up")
+        assert hub.stop() == 0
+        assert "exceeded" not in (hub.folder / "hub.log").read_text()
+        desk.until("down")
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refused("--listen", f"127.0.0.1:{port}", "--store", f"sqlite:///{tmp_path}/hub.db")
+    assert f"127.0.0.1:{port}" in said and "--listen" in said and "\n" not in said
+    assert not (tmp_path / "hub.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "piece"),
+    [
+        (["--listen", "8112", "--store", "sqlite:///{0}/hub.db"], "HOST:PORT"),
+        (["--listen", "127.0.0.1:99999", "--store", "sqlite:///{0}/hub.db"], "HOST:PORT"),
+        (["--store", "hub.db"], "sqlite:///"),
+        (["--store", "sqlite:///{0}/none/hub.db"], "is not there"),
+        (["--store", "postgresql://localhost/hub"], "sqlite:///PATH"),
+        (["--store", "sqlite:///{0}/hub.db", "--token-file", "{0}/wide"], "chmod 600"),
+        (["--store", "sqlite:///{0}/hub.db", "--token-file", "{0}/short"], "no token"),
+        (["--store", "sqlite:///{0}/hub.db", "--key-file", "{0}/short"], "no key"),
+        (["--store", "sqlite:///{0}/hub.db", "--key-file", "{0}/none/key"], "can't be made"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path, arguments: list[str], piece: str) -> None:
+    for name, mode in (("wide", 0o644), ("short", 0o600)):
+        (tmp_path / name).write_text("short" if name == "short" else TOKEN)
+        os.chmod(tmp_path / name, mode)
+    said = refused(*[argument.format(tmp_path) for argument in arguments])
+    assert piece in said and len(said.splitlines()) == 1
+
+
+def test_a_store_under_another_key_is_refused_untouched(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "hub.db", bytes(32)):
+        pass
+    before = (tmp_path / "hub.db").read_bytes()
+    arguments = ["--listen", "127.0.0.1:0", "--store", f"sqlite:///{tmp_path}/hub.db"]
+    assert "--key-file" in refused(*arguments), "the key is missing: another would not open the store"
+    for name, text in (("hub.db.key", "11" * 32), ("hub.db.token", TOKEN)):
+        (tmp_path / name).touch(0o600)
+        (tmp_path / name).write_text(text)
+    assert "key" in refused(*arguments)
+    assert (tmp_path / "hub.db").read_bytes() == before
+
+
+def test_a_refusal_is_an_object_for_a_program(tmp_path: Path) -> None:
+    done = run("--store", "hub.db", "--json")
+    assert done.returncode == 2 and json.loads(done.stdout)["ready"] is False
+
+
+def test_it_tells_a_stranger_nothing(tmp_path: Path) -> None:
+    with HubProcess(tmp_path) as hub, httpx.Client(base_url=hub.url, trust_env=False) as http:
+        for path in ("/", "/docs", "/v1/hello", "/v1/events"):
+            response = http.get(path)
+            assert response.status_code in (401, 404, 405)
+            assert "server" not in response.headers and len(response.content) < 300
