@@ -1,7 +1,7 @@
 """The composition root: the one place that knows who talks to whom.
 
-`build` makes everything of a desk that has no screen and starts nothing; `Desktop.start` sets the phone and the sync going;
-`open_window` puts the screen on top. A screen that fails to find a hub, a phone or a sound card opens all the same.
+`build` makes everything of a desk that has no screen and starts nothing; `Desktop.start` sets phone and sync going;
+`open_window` puts the screen on top. A desk that finds no hub, no phone or no sound card opens all the same.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ import hashlib
 import hmac
 import logging
 import os
-import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sync.replica import Replica
 from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
 from workstation.domain.rows import LinkStatus, PhoneState
 from workstation.geo.gazetteer import Gazetteer
-from workstation.keys import store_key
 from workstation.phone import wire
 from workstation.phone.line import Line
 from workstation.phone.settings import PhoneSettings
@@ -31,6 +30,7 @@ from workstation.service.catalogue import Catalogue
 from workstation.service.desk import Desk
 from workstation.settings import Settings
 from workstation.store import Changes, Store
+from workstation.store.keys import store_key
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -72,13 +72,13 @@ class Desktop:
     announce: Announce
 
     def start(self) -> None:
-        """Set phone and sync going, each on its own thread; neither can fail here, both say on the screen what is wrong."""
+        """Set phone and sync going, each on its own thread; neither fails here, both tell the screen what is wrong."""
         if self.line is not None:
             self.line.start()
         self.replica.start()
 
     def close(self, *, quit_engine: bool = False) -> None:
-        """Stop in the order in which nothing is lost. The engine, and a conversation in it, goes on unless told to quit."""
+        """Stop in the order in which nothing is lost. The engine and its conversation go on unless told to quit."""
         if self.line is not None:
             if quit_engine:
                 self.line.quit_engine()
@@ -89,16 +89,25 @@ class Desktop:
 
 
 def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> Desktop:
-    """Wire one desk. Raises StoreRefused (wrong key, newer file, in use) and KeyMissing; everything else is told on screen."""
+    """Wire one desk.
+
+    Raises StoreRefused (wrong key, newer file, in use) and KeyMissing; everything else is told on the screen.
+    """
     clock = clock or SystemClock()
     ids = ids or SystemIds(clock)
     places = settings.places.make()
-    key = store_key(settings, ids).value
+    key = store_key(settings, ids)
     store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site)
     announce = Announce()
     link = Wire(clock)
     desk = Desk(
-        store, clock=clock, ids=ids, catalogue=Catalogue.load(settings.targets_s), gazetteer=Gazetteer.load(), settings=settings, status=link
+        store,
+        clock=clock,
+        ids=ids,
+        catalogue=Catalogue.load(settings.targets_s),
+        gazetteer=Gazetteer.load(),
+        settings=settings,
+        status=link,
     )
     line = _line(settings, key, desk, announce, clock)
     desk.phone = line
@@ -107,7 +116,15 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
         link.heard(status)
         announce.link(status)
 
-    replica = Replica(store, settings.hub.url, _hub_token(settings), clock, random.SystemRandom().random, link_said, desk=settings.desk.name)
+    replica = Replica(
+        store,
+        settings.hub.url,
+        _hub_token(settings),
+        clock,
+        lambda: int.from_bytes(ids.secret(4), "big") / 2**32,
+        link_said,
+        desk=settings.desk.name,
+    )
     store.listen(lambda changes: announce.changed(changes))
     return Desktop(settings, store, desk, line, replica, announce)
 
@@ -132,102 +149,19 @@ def phone_settings(settings: Settings) -> PhoneSettings:
     return PhoneSettings.from_mapping(table, settings.places.folder)
 
 
-def heard(self, status: LinkStatus) -> None:
-        self._last = status
-
-
-@dataclass(slots=True)
-class Desktop:
-    """Everything of one desk below its screen."""
-
-    settings: Settings
-    store: Store
-    desk: Desk
-    line: Line | None
-    replica: Replica
-    announce: Announce
-
-    def start(self) -> None:
-        """Set phone and sync going, each on its own thread; neither can fail here, both say on the screen what is wrong."""
-        if self.line is not None:
-            self.line.start()
-        self.replica.start()
-
-    def close(self, *, quit_engine: bool = False) -> None:
-        """Stop in the order in which nothing is lost. The engine, and a conversation in it, goes on unless told to quit."""
-        if self.line is not None:
-            if quit_engine:
-                self.line.quit_engine()
-            self.line.stop()
-        self.replica.stop()
-        self.desk.close()
-        self.store.close()
-
-
-def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> Desktop:
-    """Wire one desk. Raises StoreRefused (wrong key, newer file, in use) and KeyMissing; everything else is told on screen."""
-    clock = clock or SystemClock()
-    ids = ids or SystemIds(clock)
-    places = settings.places.make()
-    key = store_key(settings, ids).value
-    store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site)
-    announce = Announce()
-    link = Wire(clock)
-    desk = Desk(
-        store, clock=clock, ids=ids, catalogue=Catalogue.load(settings.targets_s), gazetteer=Gazetteer.load(), settings=settings, status=link
-    )
-    line = _line(settings, key, desk, announce, clock)
-    desk.phone = line
-
-    def link_said(status: LinkStatus) -> None:
-        link.heard(status)
-        announce.link(status)
-
-    replica = Replica(store, settings.hub.url, _hub_token(settings), clock, random.SystemRandom().random, link_said, desk=settings.desk.name)
-    store.listen(lambda changes: announce.changed(changes))
-    return Desktop(settings, store, desk, line, replica, announce)
-
-
-def _line(settings: Settings, key: bytes | None, desk: Desk, announce: Announce, clock: Clock) -> Line | None:
-    if not settings.phone.user and not settings.phone.peers:
-        return None
-    journal_key = hmac.digest(key or b"plain", b"engine journal", hashlib.sha256)
-    line = Line(
-        phone_settings(settings),
-        journal_key,
-        clock=clock,
-        on_event=lambda event: hear(desk, line, event),
-        on_state=lambda state: announce.phone(state),
-    )
-    return line
-
-
-def phone_settings(settings: Settings) -> PhoneSettings:
-    """What the engine is told of this desk's settings."""
-    own = settings.phone
-    return PhoneSettings(
-        data_dir=str(settings.places.folder),
-        registrar=own.registrars[0] if own.registrars else "",
-        transport=own.transport,
-        domain=own.domain,
-        user=own.user,
-        secret_file=own.secret_file,
-        listen_host=own.bind,
-        port=own.port,
-        peers=own.peers,
-        join_header=own.join_header,
-        expires_s=own.expires_s,
-        input=own.input,
-        output=own.output,
-    )
-
-
 def hear(desk: Desk, line: Line, event: wire.Event) -> None:
     """Write down what the engine tells, and let it forget only what is on disk (promises P2, D5)."""
     match event:
         case wire.Ringing():
             ring = calls.Ring(
-                bytes.fromhex(event.offer), event.number, event.at, event.display, event.dialled, event.key, event.sip_call_id, event.identity
+                bytes.fromhex(event.offer),
+                event.number,
+                event.at,
+                event.display,
+                event.dialled,
+                event.key,
+                event.sip_call_id,
+                event.identity,
             )
             written = calls.rang(desk, ring)
         case wire.Answered():
@@ -277,13 +211,18 @@ def open_window(settings: Settings) -> Shown:
     """Put the screen on a desk: a QApplication must exist. The window paints first, then phone and sync start."""
     from PySide6.QtCore import QTimer
 
+    from ui import i18n
     from ui.bridge import Bridge
     from ui.main_window import MainWindow
     from ui.theme import Theme
 
     desktop = build(settings)
+    i18n.use(settings.screen.language)
+    palette = "hc" if settings.screen.palette == "contrast" else settings.screen.palette
+    theme = Theme(palette, settings.screen.text_percent / 100, settings.screen.calm)
+    theme.apply()
     bridge = Bridge()
-    window = MainWindow(desktop.desk, bridge, Theme(settings.screen.palette, settings.screen.text_percent / 100))
+    window = MainWindow(desktop.desk, bridge, theme, ZoneInfo(settings.desk.zone))
     desktop.announce.changed = bridge.tell_changed
     desktop.announce.phone = bridge.tell_phone
     desktop.announce.link = bridge.tell_link

@@ -25,7 +25,7 @@ MOST_HEARD = 120 * RATE
 
 
 class Mouth:
-    """The caller's telephone as a sound device: says its speech over and over, keeps what it hears (both 8 kHz int16)."""
+    """The caller's telephone as a sound device: repeats its speech, keeps what it hears (both 8 kHz int16)."""
 
     def __init__(self, speech: Pcm, clock: Clock) -> None:
         self._speech = speech
@@ -130,9 +130,13 @@ class Leg:
             ("CSeq", f"{cseq} {method}"),
         ]
 
-    def _request(self, method: str, branch: str, cseq: int, extra: list[tuple[str, str]] | None = None, body: bytes = b"") -> None:
+    def _request(
+        self, method: str, branch: str, cseq: int, extra: list[tuple[str, str]] | None = None, body: bytes = b""
+    ) -> None:
         start = f"{method} {self.line.contact} SIP/2.0"
-        self._pbx.send(message.write(start, self._headers(method, branch, cseq) + (extra or []), body), self.line.address)
+        self._pbx.send(
+            message.write(start, self._headers(method, branch, cseq) + (extra or []), body), self.line.address
+        )
 
     def _offer(self) -> bytes:
         assert self.caller.media is not None
@@ -202,9 +206,14 @@ class Leg:
         if agreed is None:
             return [("Content-Type", "application/sdp")], self._offer()
         place, way = agreed
-        self.caller.media.set_direction(send=way.direction in ("sendrecv", "sendonly"), recv=way.direction in ("sendrecv", "recvonly"))
+        self.caller.media.set_direction(
+            send=way.direction in ("sendrecv", "sendonly"), recv=way.direction in ("sendrecv", "recvonly")
+        )
         body = sdp.write_answer(streams, place, way, self._pbx.host, self.caller.media.port, 1, 2)
-        return [("Contact", f"<sip:sentral@{self._pbx.host}:{self._pbx.port}>"), ("Content-Type", "application/sdp")], body
+        return [
+            ("Contact", f"<sip:sentral@{self._pbx.host}:{self._pbx.port}>"),
+            ("Content-Type", "application/sdp"),
+        ], body
 
     def leave(self) -> None:
         """Stop ringing this desk, or end the conversation with it."""

@@ -1,4 +1,4 @@
-"""Reads the state digests of stores that other processes have open: the third party that says whether desks and hub agree.
+"""Reads the state digests of stores other processes have open: the third party that says whether they agree.
 
 `python -m workstation.demo.digests STORE:KEYFILE …` prints one JSON object, store file to hex digest.
 """
@@ -20,7 +20,7 @@ def main(stores: tuple[str, ...]) -> None:
     found: dict[str, str] = {}
     for pair in stores:
         path, _, key = pair.rpartition(":")
-        found[path] = read_digest(Path(path), Path(key).read_bytes()).hex()
+        found[path] = read_digest(Path(path), bytes.fromhex(Path(key).read_text(encoding="ascii"))).hex()
     print(json.dumps(found))
 
 

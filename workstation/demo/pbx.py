@@ -1,7 +1,8 @@
-"""A small PBX: registers desks by digest, rings all that are free for the first caller in its queue, and lets callers speak.
+"""A small PBX: registers desks by digest, rings all that are free for the first caller in its queue, lets them talk.
 
-It stands where a site's own PBX stands, so it forks the way Asterisk's `Queue()` does with `ringall`: one call-id a desk,
-no header that joins them, a bare CANCEL to the desks that did not answer. SIP over UDP (RFC 3261), digest MD5 (RFC 7616).
+It stands where a site's own PBX stands, so it forks the way Asterisk's `Queue()` does with `ringall`: one call-id a
+desk, no header that joins them, a bare CANCEL to the desks that did not answer. SIP over UDP (RFC 3261), digest MD5
+(RFC 7616).
 """
 
 from __future__ import annotations
@@ -164,7 +165,14 @@ class Pbx(asyncio.DatagramProtocol):
         elif received.method != "ACK":
             self._requested(received, source)
 
-    def _answer(self, request: Message, source: Address, status: int, extra: list[tuple[str, str]] | None = None, body: bytes = b"") -> None:
+    def _answer(
+        self,
+        request: Message,
+        source: Address,
+        status: int,
+        extra: list[tuple[str, str]] | None = None,
+        body: bytes = b"",
+    ) -> None:
         via = message.stamped(message.top_via(request), *source)
         self.send(message.respond(request, status, self.token(), via, extra, body), source)
 
@@ -208,14 +216,19 @@ class Pbx(asyncio.DatagramProtocol):
         self._serve_queue()
 
     def _authenticated(self, request: Message) -> str | None:
-        given = {m[1].lower(): m[2] if m[2] is not None else m[3] for m in _PARAMETER.finditer(request.first("authorization"))}
+        given = {
+            m[1].lower(): m[2] if m[2] is not None else m[3]
+            for m in _PARAMETER.finditer(request.first("authorization"))
+        }
         user, nonce = given.get("username", ""), given.get("nonce", "")
         password = self._passwords.get(user)
         if password is None or nonce not in self._nonces or not given.get("nc"):
             return None
         asked = digest.Challenge("Authorization", given.get("realm", ""), nonce, "MD5", "auth", None, False)
         with contextlib.suppress(ValueError):
-            ours = digest.credentials(asked, user, password, "REGISTER", given.get("uri", ""), int(given["nc"], 16), given.get("cnonce", ""))
+            ours = digest.credentials(
+                asked, user, password, "REGISTER", given.get("uri", ""), int(given["nc"], 16), given.get("cnonce", "")
+            )
             expected = re.search(r'response="([0-9a-f]+)"', ours)
             if expected and hmac.compare_digest(expected[1], given.get("response", "")):
                 return user

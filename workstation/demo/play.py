@@ -16,7 +16,7 @@ from tests.peers.speech import correlation, speech
 from workstation.demo.caller import RATE, Caller
 from workstation.demo.report import Report, StepFailed
 from workstation.demo.stage import PIN, DeskAtHand, Stage
-from workstation.store import read_only
+from workstation.store.database import open_for_reading
 
 T = TypeVar("T")
 NUMBER = "081200004417"
@@ -82,7 +82,9 @@ class Play:
             for desk in (self.one, self.two):
                 self.until(lambda desk=desk: self.reads(desk, "0812 0000 4417"), 5, f"{desk.name} shows the ring")
         with self.report.step("form"):
-            self.until(lambda: self.reads(self.one, "0812 0000 4417", "112"), 5, "the form with number and dialled number")
+            self.until(
+                lambda: self.reads(self.one, "0812 0000 4417", "112"), 5, "the form with number and dialled number"
+            )
             self.picture(self.one, "1-dering")
         with self.report.step("answer"):
             self.one.key("F2")
@@ -91,13 +93,19 @@ class Play:
         self.audio()
         self.saved()
         with self.report.step("synced"):
-            self.until(lambda: self.reads(self.two, "Kebakaran bangunan", "Batu Merah"), 10, "desk 2's board shows the incident")
+            self.until(
+                lambda: self.reads(self.two, "Kebakaran bangunan", "Batu Merah"),
+                10,
+                "desk 2's board shows the incident",
+            )
             self.picture(self.two, "3-papan-meja-2")
         with self.report.step("link_cut"):
             for cable in self.stage.cables:
                 cable.cut()
             for desk in (self.one, self.two):
-                self.until(lambda desk=desk: self.reads(desk, "putus"), 20, f"{desk.name} says since when the hub is gone")
+                self.until(
+                    lambda desk=desk: self.reads(desk, "putus"), 20, f"{desk.name} says since when the hub is gone"
+                )
         with self.report.step("offline_edit"):
             self.edit_landmark(self.one, "tanjakan, depan sekolah")
             self.open_from_board(self.two)
@@ -109,7 +117,9 @@ class Play:
             for cable in self.stage.cables:
                 cable.mend()
             for desk in (self.one, self.two):
-                self.until(lambda desk=desk: self.reads(desk, "0 belum terkirim"), 40, f"{desk.name} has sent everything")
+                self.until(
+                    lambda desk=desk: self.reads(desk, "0 belum terkirim"), 40, f"{desk.name} has sent everything"
+                )
         self.converged()
         with self.report.step("hangup"):
             self.one.key("F12")
@@ -139,7 +149,7 @@ class Play:
     def saved(self) -> None:
         """Place and type by keys; each must be on disk within 250 ms of its last key, and nowhere readable."""
         with self.report.step("saved") as facts:
-            key = (self.one.folder / "store.key").read_bytes()
+            key = bytes.fromhex((self.one.folder / "store.key").read_text())
             store = self.one.folder / "desk.db"
             slowest = 0.0
             self.one.key("Alt+L")
@@ -162,13 +172,16 @@ class Play:
     def until_on_disk(self, store: Path, key: bytes, field: str, begins: str) -> float:
         """How long after now, ms, another process's eye finds `field` of the newest incident on disk."""
         begun = self.stage.clock.monotonic_s()
-        with read_only(store, key) as db:
+        db = open_for_reading(store, key)
 
-            def there() -> bool:
-                row = db.conn.execute(f"select {field} from incident order by id desc limit 1").fetchone()  # noqa: S608
-                return bool(row and str(row[0] or "").startswith(begins))
+        def there() -> bool:
+            row = db.conn.execute(f"select {field} from incident order by eid desc limit 1").fetchone()  # noqa: S608
+            return bool(row and str(row[0] or "").startswith(begins))
 
+        try:
             self.until(there, 5, f"{field} on disk")
+        finally:
+            db.close()
         return (self.stage.clock.monotonic_s() - begun) * 1000
 
     def edit_landmark(self, desk: DeskAtHand, text: str) -> None:
@@ -194,6 +207,8 @@ class Play:
 
             facts["digest"] = self.until(equal, 20, "equal digests of two desks and the hub")[:16]
             for desk in (self.one, self.two):
-                self.until(lambda desk=desk: self.reads(desk, "2 nilai berbeda"), 10, f"{desk.name} shows the rival value")
+                self.until(
+                    lambda desk=desk: self.reads(desk, "2 nilai berbeda"), 10, f"{desk.name} shows the rival value"
+                )
             self.picture(self.one, "5-nilai-tandingan")
             self.picture(self.two, "6-meja-2-sama")

@@ -1,4 +1,4 @@
-"""A desk whose keys are pressed by the demonstration: the real program, with a hand on its keyboard and an eye on its screen.
+"""A desk whose keys the demonstration presses: the real program, a hand on its keyboard, an eye on its screen.
 
 `python -m workstation.demo.puppet --settings FILE` starts the desk as `python -m workstation` does, then obeys one JSON
 object a line on stdin and answers one a line on stdout. It can only do what a person at the desk can: press keys, read

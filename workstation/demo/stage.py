@@ -1,4 +1,4 @@
-"""The stage of the demonstration: a folder of its own with the hub, two cables, the PBX, the sound server and two desks."""
+"""The stage of the demonstration: a folder with the hub, two cables, the PBX, the sound server and two desks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 from tests.peers.sound import PulseServer, pulse
 from tests.peers.wire import Wire
 from workstation.demo.pbx import Pbx
+from workstation.demo.report import Report
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
 
@@ -36,7 +37,13 @@ class Child:
         self._log = (folder / f"{name}.log").open("ab")
         self._log_path = folder / f"{name}.log"
         self.process = subprocess.Popen(
-            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment, text=True, bufsize=1
+            arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+            text=True,
+            bufsize=1,
         )
         self._lines: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read, name=f"{name}-reader", daemon=True)
@@ -144,3 +151,95 @@ def _write_secret(path: Path, text: str) -> Path:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     return path
+
+
+@contextlib.contextmanager
+def set_stage(folder: Path, report: Report, clock: Clock, ids: Ids) -> Iterator[Stage]:
+    """Start everything in `folder`, and end it when the block is left, by pid and in order."""
+    with contextlib.ExitStack() as last:
+        sound = last.enter_context(pulse(("headset1", "headset2")))
+        with report.step("hub") as facts:
+            hub = Child("hub", _hub_command(folder), folder, dict(os.environ))
+            last.callback(hub.stop)
+            said = hub.line(20)
+            while not said.get("ready"):
+                said = hub.line(20)
+            cables = [last.enter_context(Wire((said["host"], said["port"]))) for _ in OPERATORS]
+            facts["url"] = said["url"]
+        passwords = {f"meja{number}": ids.secret(12).hex() for number in (1, 2)}
+        pbx = Pbx(passwords, clock=clock, ids=ids)
+        pbx.start()
+        last.callback(pbx.stop)
+        desks = []
+        for number, operator in enumerate(OPERATORS, 1):
+            settings = _write_settings(folder, number, cables[number - 1], pbx, passwords[f"meja{number}"])
+            _enrol(settings, number, operator)
+            environment = {**os.environ, **sound.environment}
+            if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+                environment["QT_QPA_PLATFORM"] = "offscreen"
+            desk = DeskAtHand(number, folder / f"desk-{number}", settings, environment)
+            last.callback(desk.stop, ask=False)
+            desks.append(desk)
+        for desk in desks:
+            desk.line(30)
+        yield Stage(folder, clock, ids, sound, pbx, hub, cables, desks)
+        for desk in desks:
+            desk.say({"do": "quit"})
+
+
+def _hub_command(folder: Path) -> list[str]:
+    (folder / "hub").mkdir()
+    store = folder / "hub" / "hub.db"
+    return [
+        sys.executable,
+        "-m",
+        "sync.hub",
+        "--listen",
+        "127.0.0.1:0",
+        "--store",
+        f"sqlite:///{store}",
+        "--site",
+        "ambon",
+        "--json",
+    ]
+
+
+def _write_settings(folder: Path, number: int, cable: Wire, pbx: Pbx, password: str) -> Path:
+    """A desk's settings as IT would write them; its secrets lie in files of their own."""
+    secret = _write_secret(folder / f"desk-{number}.sip", password + "\n")
+    text = f"""
+[desk]
+name = "Meja {number}"
+prefix = "AMB-{number}"
+site = "ambon"
+
+[store]
+folder = "{folder / f"desk-{number}"}"
+key = "file"
+
+[hub]
+url = "{cable.url}"
+token_file = "{folder / "hub" / "hub.db.token"}"
+
+[phone]
+registrars = ["{pbx.host}:{pbx.port}"]
+domain = "{pbx.domain}"
+user = "meja{number}"
+secret_file = "{secret}"
+bind = "127.0.0.1"
+input = "microphone"
+output = "headset{number}"
+ring_outputs = ["headset{number}"]
+"""
+    path = folder / f"desk-{number}.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _enrol(settings: Path, number: int, name: str) -> None:
+    """Put one operator on the desk's roster, the way IT does; the secret goes by standard input."""
+    command = [sys.executable, "-m", "workstation", "--settings", str(settings), "enrol"]
+    command += ["--login", f"op{number}", "--name", name, "--role", "operator"]
+    done = subprocess.run(command, input=f"{PIN}\n{PIN}\n", capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        raise DeskStopped(f"enrolling failed: {done.stderr.strip()}")
