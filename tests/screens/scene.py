@@ -1,4 +1,4 @@
-"""A night at the centre, told through the services: incidents, calls, rival values, what is not sent yet. Seeded, invented.
+"""A night at the centre, told through the services: incidents, calls, rival values, things unsent. Seeded, invented.
 
 Places are from the gazetteer, numbers are not anybody's (0000 in the middle), people are "Operator 1".
 """
@@ -44,7 +44,15 @@ class Story:
 
     # -------------------------------------------------- calls
     def call(
-        self, name: str, seat: int, ago_s: float, number: str, *, ring_s: float = 4, talk_s: float | None = 60, type: str = ""
+        self,
+        name: str,
+        seat: int,
+        ago_s: float,
+        number: str,
+        *,
+        ring_s: float = 4,
+        talk_s: float | None = 60,
+        type: str = "",
     ) -> Uid:
         """A call at a desk: rang `ago_s` before NOW; `talk_s` None = the caller gave up, negative = still talking."""
         desk, offer = self.seats[seat].desk, self.seats[seat].ids.uid()
@@ -80,12 +88,17 @@ class Story:
         notes: tuple[str, ...] = (),
         refused: str = "",
     ) -> Uid:
-        """A call that becomes an incident. `agencies` gives each its stamps in seconds before NOW, in `STAMPS` order."""
+        """A call that becomes an incident; `agencies` gives each its stamps, seconds before NOW in `STAMPS` order."""
         offer = self.call(f"call-{name}", seat, ago_s, number, talk_s=talk_s, type="emergency")
         place, desk, incident = self.seats[seat], self.seats[seat].desk, self.seats[seat].ids.uid()
         self.incidents[name] = incident
         start = NOW - round(ago_s * 1000)
-        values: dict[str, object] = {"village": place.village(village), "type": type, "callback": number, **(fields or {})}
+        values: dict[str, object] = {
+            "village": place.village(village),
+            "type": type,
+            "callback": number,
+            **(fields or {}),
+        }
         values |= {"landmark": landmark} if landmark else {}
         values.setdefault("priority", desk.catalogue.priority(type))
         edits = {key: Edit(value) for key, value in values.items()}
@@ -120,7 +133,8 @@ def board(story: Story) -> None:
     m = 60.0
     tell = story.incident
     tell("accident", 2, 14 * m, "081200001029", "traffic_accident", "Pandan Kasturi",
-         {"police": (13.2 * m, 12.5 * m, 12 * m, 6 * m), "psc119": (13 * m, 12.6 * m, 11 * m, 5 * m), "pln": (102,)})  # fmt: skip
+         {"police": (13.2 * m, 12.5 * m, 12 * m, 6 * m), "psc119": (13 * m, 12.6 * m, 11 * m, 5 * m),
+          "pln": (102,)})  # fmt: skip
     tell("tree", 3, 16 * m + 5, "081200001030", "fallen_tree", "Halong",
          {"bpbd": (15.2 * m, 14.6 * m, 13 * m), "dlhp": (14 * m, 13.4 * m, 12 * m), "dishub": (40,)})  # fmt: skip
     tell("arrest", 1, 6 * m, "081200001031", "cardiac_arrest", "Waihoka",
@@ -134,7 +148,8 @@ def board(story: Story) -> None:
          {"bpbd": (37.1 * m, 36.5 * m, 34 * m, 22 * m), "perkim": (36 * m, 35.5 * m, 33 * m, 21 * m)})  # fmt: skip
     tell("snake", 1, 52 * m, "081200001026", "snake", "Rumah Tiga", {"damkar": (50.9 * m, 50 * m, 48 * m, 40 * m)})
     tell("cable", 2, 64 * m, "081200001024", "electricity", "Latuhalat",
-         {"pln": (62.7 * m, 61.9 * m, 60 * m, 47 * m), "satpol_pp": (62 * m, 61.5 * m)}, refused="satpol_pp")  # fmt: skip
+         {"pln": (62.7 * m, 61.9 * m, 60 * m, 47 * m), "satpol_pp": (62 * m, 61.5 * m)},
+         refused="satpol_pp")  # fmt: skip
     tell("hearse", 1, 9 * m, "081200001022", "hearse", "Passo", {"psc119": (1.2 * m, 0.5 * m)})
     tell("cow", 3, 132 * m, "082100001904", "stray_animal", "Laha",
          {"puskeswan": (130.9 * m, 130 * m, 128.5 * m, 115 * m, 40 * m)})  # fmt: skip

@@ -1,4 +1,4 @@
-"""A desk as pictures and screen tests use it: a real encrypted store and the real services, on a clock moved by hand."""
+"""A desk as pictures and screen tests use it: real encrypted store, real services, a clock moved by hand."""
 
 from __future__ import annotations
 

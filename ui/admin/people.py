@@ -23,7 +23,9 @@ LEAST_ROWS = 4
 def initials(name: str) -> str:
     """Two letters or a letter and a number: what fits the disc and still tells "Operator 1" from "Operator 2"."""
     words = figures.plain(name).split() or ["?"]
-    return words[0][0].upper() + (words[-1][:2].upper() if words[-1].isdigit() else words[1][0].upper() if words[1:] else "")
+    return words[0][0].upper() + (
+        words[-1][:2].upper() if words[-1].isdigit() else words[1][0].upper() if words[1:] else ""
+    )
 
 
 class PersonKey(QAbstractButton):
@@ -66,7 +68,15 @@ class PersonKey(QAbstractButton):
         chosen = self.isChecked()
         elsewhere = bool(self.person.desk) and self.person.desk != self._here
         box = QRectF(self.rect())
-        paint_box(painter, self.theme, box, "tint" if chosen else "bg2", "line" if elsewhere else "edge", chosen or self.hasFocus(), 4)
+        paint_box(
+            painter,
+            self.theme,
+            box,
+            "tint" if chosen else "bg2",
+            "line" if elsewhere else "edge",
+            chosen or self.hasFocus(),
+            4,
+        )
         middle, px = box.center().y(), pencil.px
         painter.setPen(QPen(pencil.color("accent" if chosen else "edge"), 1.5))
         painter.setBrush(pencil.color("bg1"))
@@ -76,13 +86,17 @@ class PersonKey(QAbstractButton):
         initial = initials(self.person.name)
         pencil.text(QRectF(center.x() - px(21), middle - px(21), px(42), px(42)), initial, "clock", token, CENTER, 600)
         left, wide = px(70), box.width() - px(78)
-        pencil.text(QRectF(left, middle - px(33), wide - px(28), px(24)), figures.plain(self.person.name), "key_value", token)
+        pencil.text(
+            QRectF(left, middle - px(33), wide - px(28), px(24)), figures.plain(self.person.name), "key_value", token
+        )
         pencil.text(QRectF(left, middle - px(10), wide, px(20)), tr(f"signin.role_{self.person.role}"), "body", "text2")
         pencil.text(QRectF(left, middle + px(10), wide, px(20)), self._where(), "small", "text3")
         if self.digit:
             cap = px(20)
             accent = "accent" if chosen else "text2"
-            pencil.cap(box.right() - cap - px(10), px(18), self.digit.replace("-", "−"), accent, "accent" if chosen else "edge")
+            pencil.cap(
+                box.right() - cap - px(10), px(18), self.digit.replace("-", "−"), accent, "accent" if chosen else "edge"
+            )
 
 
 class PeopleGrid(QWidget):

@@ -259,7 +259,11 @@ class DeskState(Panel):
         lines = [("phone", tr("signin.answers"), tr("signin.answers_detail"))]
         phone = self._phone
         if phone is not None:
-            sound = tr("signin.headset_none") if phone.null_device else tr("signin.headset", device=figures.plain(phone.output, 60))
+            sound = (
+                tr("signin.headset_none")
+                if phone.null_device
+                else tr("signin.headset", device=figures.plain(phone.output, 60))
+            )
             line = phone.sentence if phone.line != "registered" and phone.sentence else tr(f"signin.line_{phone.line}")
             lines.append(("headset-off" if phone.null_device else "headset", sound, line))
         if self._open is not None:
@@ -270,7 +274,9 @@ class DeskState(Panel):
 class _StateList(QWidget):
     """Lines of two rows with an icon before them."""
 
-    def __init__(self, theme: Theme, lines: Callable[[], list[tuple[str, str, str]]], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, lines: Callable[[], list[tuple[str, str, str]]], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.theme, self._lines = theme, lines
         theme.changed.connect(self.told)

@@ -36,7 +36,7 @@ class Twin:
 
 
 def similar(rows: Sequence[BoardRow], village: str, type_: str, opened_at: int, not_this: bytes) -> list[Twin]:
-    """The open incidents of the same village and type within the hour, nearest in time first; none while either is missing."""
+    """The open incidents of the same village and type within the hour, nearest first; none while either is missing."""
     if not village or not type_:
         return []
     twins = [
@@ -51,7 +51,7 @@ def similar(rows: Sequence[BoardRow], village: str, type_: str, opened_at: int, 
 
 
 class SimilarPanel(Panel):
-    """"Mungkin sama", under the map while a form is open.
+    """ "Mungkin sama", under the map while a form is open.
 
     Signals:
         opened(bytes): a look-alike was opened to be read.
@@ -68,7 +68,9 @@ class SimilarPanel(Panel):
         self._rows: tuple[BoardRow, ...] = ()
         self._about: tuple[str, str, int, bytes] = ("", "", 0, b"")
         column: Column[Twin] = Column("twin", "", 0, self._paint, self._say, repaint=Repaint.MINUTE)
-        self.table: Table[Twin] = Table(theme, (column,), lambda t: t.row.uid, row=44, header=False, name="similar.title")
+        self.table: Table[Twin] = Table(
+            theme, (column,), lambda t: t.row.uid, row=44, header=False, name="similar.title"
+        )
         self.table.opened.connect(lambda key: self.opened.emit(cast("bytes", key)))
         self._empty = Label(theme, "similar.empty", token="text3")
         self._empty.setContentsMargins(12, 0, 12, 0)
@@ -106,15 +108,24 @@ class SimilarPanel(Panel):
         inner = rect.adjusted(pencil.px(12), 0, -pencil.px(12), 0)
         strong = twin.near >= 0.75
         token = "amber" if strong else "text3"
-        pencil.text(QRectF(inner.left(), rect.top() + pencil.px(4), pencil.px(42), pencil.px(20)), f"{twin.near * 100:.0f}%", "strong", token)
+        pencil.text(
+            QRectF(inner.left(), rect.top() + pencil.px(4), pencil.px(42), pencil.px(20)),
+            f"{twin.near * 100:.0f}%",
+            "strong",
+            token,
+        )
         bar = QRectF(inner.left(), rect.top() + pencil.px(26), pencil.px(32), pencil.px(3))
         pencil.fill(bar, "bg3")
         pencil.fill(QRectF(bar.left(), bar.top(), bar.width() * twin.near, bar.height()), token)
         x, wide = inner.left() + pencil.px(46), inner.width() - pencil.px(46)
         row = twin.row
         title = f"{self._words.type(row)}, {self._words.village(row)}"
-        pencil.text(QRectF(x, rect.top() + pencil.px(4), wide, pencil.px(19)), title, "strong", "text" if strong else "text2")
-        pencil.text(QRectF(x, rect.top() + pencil.px(22), wide, pencil.px(17)), self._detail(row, now), "small", "text2")
+        pencil.text(
+            QRectF(x, rect.top() + pencil.px(4), wide, pencil.px(19)), title, "strong", "text" if strong else "text2"
+        )
+        pencil.text(
+            QRectF(x, rect.top() + pencil.px(22), wide, pencil.px(17)), self._detail(row, now), "small", "text2"
+        )
 
     def _detail(self, row: BoardRow, now: int) -> str:
         return tr("similar.detail", number=self._words.number(row), age=age(now, row.opened_at), desk=row.desk)

@@ -28,7 +28,7 @@ CALL_BACK_SPAN_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One thing to do. `number` is who to call, else `incident` is what to open; `due_at` runs, `since_at` only ages."""
+    """One thing to do. `number` = whom to call, else `incident` is what to open; `due_at` runs, `since_at` ages."""
 
     key: str
     icon: str
@@ -83,7 +83,7 @@ def turns(words: IncidentWords, abandoned: Sequence[AbandonedRow], rows: Sequenc
 
 
 class TurnPanel(Panel):
-    """"Giliran Anda", beside the idle board.
+    """ "Giliran Anda", beside the idle board.
 
     Signals:
         call_back(str): a number to call was opened.

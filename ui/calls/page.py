@@ -89,7 +89,9 @@ class CallsPage(QWidget):
         self._latest = Label(theme, "calls.latest", role="small", token="text3")
         self.backs.head.addWidget(self._latest)
         back: Column[AbandonedRow] = Column("back", "", 0, _paint_back, _say_back, repaint=Repaint.TENTH)
-        self.waiting: Table[AbandonedRow] = Table(theme, (back,), lambda r: r.number, row=58, header=False, name="calls.back")
+        self.waiting: Table[AbandonedRow] = Table(
+            theme, (back,), lambda r: r.number, row=58, header=False, name="calls.back"
+        )
         self.waiting.chosen.connect(self._choose_number)
         self.waiting.opened.connect(lambda key: self.call_back.emit(cast("str", key)))
         self._nobody = Label(theme, "calls.none_back", token="text3")
@@ -246,7 +248,9 @@ class CallsPage(QWidget):
         pencil.fill(QRectF(inner.left() + pencil.px(5), rect.top(), 1, rect.height()), "line")
         token = "amber" if row.status == "abandoned" else "edge"
         dot = pencil.px(9)
-        pencil.box(QRectF(inner.left() + pencil.px(5) - dot / 2, middle - dot / 2, dot, dot), "bg1", token, dot / 2, 1.6)
+        pencil.box(
+            QRectF(inner.left() + pencil.px(5) - dot / 2, middle - dot / 2, dot, dot), "bg1", token, dot / 2, 1.6
+        )
         pencil.text(inner.adjusted(pencil.px(22), 0, 0, 0), _when(row.rang_at, now), "body", "text2")
         pencil.text(inner.adjusted(pencil.px(90), 0, 0, 0), self._line_words(row, now), "body", "text")
 
@@ -284,4 +288,6 @@ def _say_back(row: AbandonedRow, now: int) -> str:
     due = row.call_back_due_at
     reading = left(now, None if due is None else due - CALL_BACK_MS, due)
     clock = f"{reading.text}, {tr(f'pace.{reading.pace}')}" if reading else ""
-    return f"{number_words(row.number)}, {tr('calls.dropped_times', n=row.calls, at=figures.wall(row.last_at))}, {clock}"
+    return (
+        f"{number_words(row.number)}, {tr('calls.dropped_times', n=row.calls, at=figures.wall(row.last_at))}, {clock}"
+    )

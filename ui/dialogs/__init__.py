@@ -1,4 +1,4 @@
-"""What the desk says without being asked, beside the work and never in its way: a link that is down, what is not sent yet.
+"""What the desk says without being asked, never in the way of the work: a link that is down, what is not sent.
 
 No modal boxes: bars, panels and a page.
 """

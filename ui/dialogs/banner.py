@@ -1,4 +1,4 @@
-"""The bar over the work while the server can't be reached: since when, what still works, and the way to what is unsent."""
+"""The bar over the work while the server can't be reached: since when, what still works, what is unsent."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class LinkBanner(QWidget):
 
 
 class _Way(QToolButton):
-    """"Alt 8  lihat 14 yang belum terkirim": text with its key, as wide as it needs."""
+    """ "Alt 8  lihat 14 yang belum terkirim": text with its key, as wide as it needs."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -126,5 +126,3 @@ class _Way(QToolButton):
             painter.setPen(self.theme.color("accent"))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 3, 3)
         painter.end()
-
-

@@ -1,4 +1,4 @@
-"""The way the data takes, drawn: this desk, the server, the line between them; where it is broken it says since when."""
+"""The way the data takes, drawn: this desk, the server, the line between them; broken, it says since when."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOWHERE = LinkStatus("off", 0, None, "", 0, None, None, "")
 
 
 class PathPanel(Panel):
-    """"Jalur data": the panel over the unsent list."""
+    """ "Jalur data": the panel over the unsent list."""
 
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "link.path", parent=parent)

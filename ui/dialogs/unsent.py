@@ -1,4 +1,4 @@
-"""What of this desk is not on the server: each item with its state in words and mark, oldest first told, and what marks mean."""
+"""What of this desk is not on the server: each item with its state in words and mark, and what the marks mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from ui import figures
 from ui.bridge import Bridge
 from ui.dialogs.paths import PathPanel
-from ui.i18n import known, tr
+from ui.i18n import known, language, tr
 from ui.theme import Theme
 from ui.widgets.basic import Label, Panel
 from ui.widgets.deadline import age
@@ -35,15 +35,17 @@ LEGEND = (
 def item_words(row: UnsentRow) -> str:
     """What an unsent row holds, in words: Catatan, AMB-3-0034."""
     entity, _, did = row.kind.partition(".")
-    own, general = f"unsent.kind.{did}", f"unsent.kind.{entity}"
-    word = tr(own) if known(own) else tr(general) if known(general) else figures.plain(row.kind)
     if entity == "assignment" and known(f"step.{did}"):
-        word = f"{word}: {tr(f'step.{did}').lower()}"
-    return f"{word}, {row.number}" if row.number else word
+        word = f"{tr('unsent.kind.assignment')}: {tr(f'step.{did}').lower()}"
+    else:
+        own, general = f"unsent.kind.{did}", f"unsent.kind.{entity}"
+        word = tr(own) if known(own) else tr(general) if known(general) else figures.plain(row.kind)
+    number = figures.phone(row.number) if entity in ("offer", "call") else figures.plain(row.number)
+    return f"{word}, {number}" if number else word
 
 
 class UnsentPanel(Panel):
-    """"Belum di server": the list itself, on the link-down page and on its own.
+    """ "Belum di server": the list itself, on the link-down page and on its own.
 
     Signals:
         opened(str): the incident number of a row that was opened, "" if it has none.
@@ -57,7 +59,7 @@ class UnsentPanel(Panel):
         self._asking = False
         self._oldest = Label(theme, role="number", token="amber", parent=self)
         self.head.addWidget(self._oldest)
-        self.table: Table[UnsentRow] = Table(theme, _columns(), _key, row=30, name="unsent.title")
+        self.table: Table[UnsentRow] = Table(theme, _columns(desk), _key, row=30, name="unsent.title")
         self.table.opened.connect(self._open)
         self._empty = Label(theme, "unsent.empty", token="text3")
         self._empty.setContentsMargins(12, 8, 12, 8)
@@ -81,7 +83,8 @@ class UnsentPanel(Panel):
 
     def show_rows(self, rows: object) -> None:
         self._asking = False
-        self._rows = tuple(cast("Sequence[UnsentRow]", rows))
+        newest_first = sorted(cast("Sequence[UnsentRow]", rows), key=lambda row: -row.at)
+        self._rows = tuple(newest_first)
         now = self._desk.clock.now_ms()
         self.table.rows.now_ms = now
         self.table.show_rows(self._rows)
@@ -167,7 +170,7 @@ def _key(row: UnsentRow) -> object:
     return (row.at, row.kind, row.number, row.detail)
 
 
-def _columns() -> tuple[Column[UnsentRow], ...]:
+def _columns(desk: Desk) -> tuple[Column[UnsentRow], ...]:
     def time(pencil: Pencil, rect: QRectF, row: UnsentRow, _now: int) -> None:
         pencil.text(rect.adjusted(pencil.px(12), 0, 0, 0), figures.wall(row.at), "body", "text2")
 
@@ -175,7 +178,7 @@ def _columns() -> tuple[Column[UnsentRow], ...]:
         pencil.text(_in(pencil, rect), item_words(row), "number", "text")
 
     def detail(pencil: Pencil, rect: QRectF, row: UnsentRow, _now: int) -> None:
-        pencil.text(_in(pencil, rect), _detail(row), "body", "text2")
+        pencil.text(_in(pencil, rect), _detail(desk, row), "body", "text2")
 
     def state(pencil: Pencil, rect: QRectF, row: UnsentRow, _now: int) -> None:
         pencil.sync(QPointF(rect.left() + pencil.px(15), rect.center().y()), row.sync, 16)
@@ -188,15 +191,27 @@ def _columns() -> tuple[Column[UnsentRow], ...]:
     right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
     return (
         Column("time", "unsent.time", 88, time, lambda r, _n: figures.wall(r.at), inset=12),
-        Column("what", "unsent.what", 210, what, lambda r, _n: item_words(r)),
-        Column("detail", "unsent.detail", 0, detail, lambda r, _n: _detail(r)),
+        Column("what", "unsent.what", 250, what, lambda r, _n: item_words(r)),
+        Column("detail", "unsent.detail", 0, detail, lambda r, _n: _detail(desk, r)),
         Column("state", "unsent.state", 150, state, lambda r, _n: sync_word(r.sync)),
         Column("age", "unsent.age", 80, old, lambda r, n: age(n, r.at), right, repaint=Repaint.MINUTE),
     )
 
 
-def _detail(row: UnsentRow) -> str:
-    return row.detail or (tr("unsent.items", n=row.count) if row.count > 1 else "")
+def _detail(desk: Desk, row: UnsentRow) -> str:
+    """The type, agency or kind of caller in words, and how many entries the row stands for."""
+    kind, agency = desk.catalogue.types.get(row.detail), desk.catalogue.agencies.get(row.detail)
+    call_type = desk.catalogue.call_types.get(row.detail)
+    if kind is not None:
+        words = kind.label(language())
+    elif agency is not None:
+        words = agency.short
+    elif call_type is not None:
+        words = call_type.label(language())
+    else:
+        words = tr(f"unsent.caller.{row.detail}") if known(f"unsent.caller.{row.detail}") else figures.plain(row.detail)
+    many = tr("unsent.items", n=row.count) if row.count > 1 else ""
+    return " · ".join(part for part in (words, many) if part)
 
 
 def _in(pencil: Pencil, rect: QRectF) -> QRectF:

@@ -1,1 +1,1 @@
-"""The map beside the form and the board, painted from what the desk carries: villages, incidents, the caller's circle."""
+"""The map beside the form and the board, painted from what the desk carries: villages, incidents, the caller."""

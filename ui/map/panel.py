@@ -1,4 +1,4 @@
-"""The map panel: village names and areas from the gazetteer, incident marks by priority, the caller's circle, a scale bar.
+"""The map panel: villages of the gazetteer, incident marks by priority, the caller's circle, a scale.
 
 No map pack is part of the program, and the panel says so: it knows where a village's middle is and how large it is, not
 its borders. What does not move (names, areas, scale) is painted once per view into a pixmap; marks go on top.
@@ -211,7 +211,9 @@ class MapPanel(QWidget):
         path = QPainterPath()
         path.addText(QPointF(rect.left(), rect.bottom() - pencil.px(4)), font, name)
         painter = pencil.painter
-        painter.setPen(QPen(pencil.color("land"), 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+        painter.setPen(
+            QPen(pencil.color("land"), 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+        )
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(path)
         painter.fillPath(path, pencil.color(token))
@@ -253,11 +255,20 @@ class MapPanel(QWidget):
         words = tr("map.metres", n=metres) if metres < 1000 else tr("map.kilometres", n=metres // 1000)
         wide = pencil.width(words, "small", 500)
         right, bottom = self.width() - pencil.px(14), self.height() - pencil.px(10)
-        back = QRectF(right - long - wide - pencil.px(18), bottom - pencil.px(15), long + wide + pencil.px(26), pencil.px(21))
+        back = QRectF(
+            right - long - wide - pencil.px(18), bottom - pencil.px(15), long + wide + pencil.px(26), pencil.px(21)
+        )
         pencil.painter.setPen(Qt.PenStyle.NoPen)
         pencil.painter.setBrush(pencil.color("bg1", 0.88))
         pencil.painter.drawRoundedRect(back, 3, 3)
-        pencil.text(QRectF(right - long - wide - pencil.px(10), back.top(), wide + 2, back.height()), words, "small", "text2", RIGHT, 500)
+        pencil.text(
+            QRectF(right - long - wide - pencil.px(10), back.top(), wide + 2, back.height()),
+            words,
+            "small",
+            "text2",
+            RIGHT,
+            500,
+        )
         path = QPainterPath(QPointF(right - long, bottom - pencil.px(7)))
         path.lineTo(right - long, bottom - pencil.px(2))
         path.lineTo(right, bottom - pencil.px(2))
@@ -276,7 +287,12 @@ class MapPanel(QWidget):
 
     # -------------------------------------------------- keys, mouse, changes
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {Qt.Key.Key_Left: (-0.2, 0.0), Qt.Key.Key_Right: (0.2, 0.0), Qt.Key.Key_Up: (0.0, 0.2), Qt.Key.Key_Down: (0.0, -0.2)}
+        steps = {
+            Qt.Key.Key_Left: (-0.2, 0.0),
+            Qt.Key.Key_Right: (0.2, 0.0),
+            Qt.Key.Key_Up: (0.0, 0.2),
+            Qt.Key.Key_Down: (0.0, -0.2),
+        }
         key = Qt.Key(event.key())
         if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
             self._look_at(self._view.zoomed(0.7))
@@ -337,5 +353,7 @@ class MapPanel(QWidget):
     def _say(self) -> None:
         placed = [row for row in self._rows if self._place_of(row) is not None]
         self.setAccessibleName(tr("map.title"))
-        listed = "; ".join(f"{row.priority}: {self._words.type(row)}, {self._words.village(row)}" for row in placed[:20])
+        listed = "; ".join(
+            f"{row.priority}: {self._words.type(row)}, {self._words.village(row)}" for row in placed[:20]
+        )
         self.setAccessibleDescription(f"{tr('map.incidents', n=len(placed))}. {listed}. {tr('map.no_pack')}")

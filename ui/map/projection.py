@@ -1,4 +1,4 @@
-"""From degrees to widget pixels and back: an equirectangular plane round the view's centre, true to within 0.1 % on the island.
+"""From degrees to widget pixels and back: an equirectangular plane round the view's centre, true to 0.1 % here.
 
 Metres per degree after the WGS 84 ellipsoid at the centre's latitude (series as in the Admiralty's tables of 1987).
 """

@@ -110,7 +110,9 @@ class HourBars(Chart):
         for share in (0, 50, 100):
             y = floor - tall * share / 100
             pencil.fill(QRectF(left, y, wide, 1), "line")
-            pencil.text(QRectF(0, y - pencil.px(8), left - pencil.px(6), pencil.px(16)), str(share), "hint", "text3", RIGHT)
+            pencil.text(
+                QRectF(0, y - pencil.px(8), left - pencil.px(6), pencil.px(16)), str(share), "hint", "text3", RIGHT
+            )
         every = 1 if step >= pencil.px(34) else 2 if step >= pencil.px(17) else 4
         for n, (at, answered, quick) in enumerate(self._hours):
             if answered:
@@ -185,13 +187,22 @@ class Ecdf(Chart):
         pencil.painter.setPen(QPen(pencil.color("accent"), 1.6))
         pencil.painter.drawLine(QPointF(target_x, pencil.px(8)), QPointF(target_x, floor))
         words = tr("lead.target", n=AGENCY_TARGET_S)
-        pencil.text(QRectF(target_x + pencil.px(5), floor - pencil.px(20), pencil.px(90), pencil.px(16)), words, "hint", "accent", LEFT, 500)
+        pencil.text(
+            QRectF(target_x + pencil.px(5), floor - pencil.px(20), pencil.px(90), pencil.px(16)),
+            words,
+            "hint",
+            "accent",
+            LEFT,
+            500,
+        )
         for n in range(5):
             x = left + wide * n / 4
             align = RIGHT if n == 4 else CENTER
             place = QRectF(x - 40 if n == 4 else x - 20, floor + 2, 42 if n == 4 else 40, pencil.px(15))
             pencil.text(place, f"{most * n / 4:.0f}", "hint", "text3", align)
-        pencil.text(QRectF(left, self.height() - pencil.px(15), wide, pencil.px(15)), tr("lead.seconds_axis"), "hint", "text3")
+        pencil.text(
+            QRectF(left, self.height() - pencil.px(15), wide, pencil.px(15)), tr("lead.seconds_axis"), "hint", "text3"
+        )
 
 
 class TypeMix(Chart):

@@ -93,7 +93,12 @@ class DesksRow(QWidget):
         pencil.text(upper.adjusted(taken + pencil.px(8), 0, 0, 0), row.person, "body", "text3")
         lower = QRectF(left, box.top() + pencil.px(28), right - left - pencil.px(70), pencil.px(19))
         pencil.text(lower, self._state(row), "number", "text3" if empty else "text2")
-        pencil.text(QRectF(right - load_wide, box.top() + pencil.px(8), load_wide, pencil.px(18)), load, "hint", "text3", RIGHT)
+        pencil.text(
+            QRectF(right - load_wide, box.top() + pencil.px(8), load_wide, pencil.px(18)), load, "hint", "text3", RIGHT
+        )
         bar = QRectF(right - pencil.px(60), box.top() + pencil.px(34), pencil.px(60), pencil.px(5))
         pencil.fill(bar, "bg3")
-        pencil.fill(QRectF(bar.left(), bar.top(), bar.width() * min(1.0, row.calls_last_hour / FULL_LOAD), bar.height()), "text2")
+        pencil.fill(
+            QRectF(bar.left(), bar.top(), bar.width() * min(1.0, row.calls_last_hour / FULL_LOAD), bar.height()),
+            "text2",
+        )

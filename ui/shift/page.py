@@ -244,5 +244,3 @@ class ShiftPage(QWidget):
 
 def _late(row: BoardRow, now_ms: int) -> bool:
     return (row.deadline_at is not None and row.deadline_at <= now_ms) or any(a.late for a in row.assignments)
-
-

@@ -1,7 +1,7 @@
 """Values that differ, for the lead to settle: two cards, four keys, and what waits behind.
 
 A decision is one op that replaces the values that were seen; the value not used stays in the record, and Ctrl+Z puts
-both side by side again. Nothing is decided by a key pressed elsewhere: the digits act only while this panel has the focus.
+both side by side again. Nothing is decided by a key pressed elsewhere: digits act only while this panel has the focus.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Decision:
 
 
 class SettlePanel(Panel):
-    """"Beda nilai".
+    """ "Beda nilai".
 
     Signals:
         opened(bytes): the incident of a conflict was opened.
@@ -246,7 +246,9 @@ class SettlePanel(Panel):
         name = f"{row.number} {field_name(self._desk, row.field.name)}"
         taken = pencil.text(inner, name, "number", "text")
         room = inner.adjusted(taken + pencil.px(12), 0, 0, 0)
-        pencil.text(room, self._values(row), "small", "text2", Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        pencil.text(
+            room, self._values(row), "small", "text2", Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        )
 
     def _say_next(self, row: ConflictRow, now: int) -> str:
         return f"{row.number}, {field_name(self._desk, row.field.name)}: {self._values(row)}, {age(now, row.since_at)}"
@@ -280,7 +282,11 @@ class _Cards(QWidget):
         return value_words(self._desk, self._row.field.name, value.value) if self._row else ""
 
     def _from(self, value: Value) -> str:
-        return f"{value.desk}, {value.person}, {figures.wall(value.at)}" if value.person else f"{value.desk}, {figures.wall(value.at)}"
+        return (
+            f"{value.desk}, {value.person}, {figures.wall(value.at)}"
+            if value.person
+            else f"{value.desk}, {figures.wall(value.at)}"
+        )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         if self._row is None:

@@ -1,4 +1,4 @@
-"""What a board row is called on the screen: type, place, next target, agencies, age. The board and the lead's queue say the same.
+"""What a board row is called on the screen: type, place, next target, agencies, age; the same on board and queue.
 
 Names come from the desk's catalogue and gazetteer, the sentence around them from the language in force; a key the
 catalogue does not know (a newer desk's type) is shown as it came, never hidden.

@@ -105,7 +105,7 @@ class Pencil:
         marks.paint_sync(self.painter, self.theme, center, state, px)
 
     def clock(self, rect: QRectF, reading: Reading) -> float:
-        """A running clock at the right of `rect`: plain, amber edge and triangle, or red fill; returns the width taken."""
+        """A running clock at the right of `rect`: plain, amber edge with triangle, or red fill; returns its width."""
         inner = rect.adjusted(0, 0, -self.px(6), 0) if reading.pace is Pace.PLAIN else rect
         marks.paint_clock(self.painter, self.theme, inner, reading.text, reading.pace.value)
         if reading.pace is Pace.PLAIN:
@@ -116,7 +116,7 @@ class Pencil:
         return marks.paint_keycap(self.painter, self.theme, x, middle, keys, token, edge)
 
     def tries(self, x: float, middle: float, states: Sequence[Try]) -> float:
-        """Three boxes, one an attempt: cross failed, tick reached, the next one's number in accent; returns the width."""
+        """Three boxes, one an attempt: cross failed, tick reached, the next in accent; returns the width."""
         side, gap = self.px(18), self.px(5)
         for n, state in enumerate(states):
             rect = QRectF(x + n * (side + gap), middle - side / 2, side, side)

@@ -55,7 +55,10 @@ class Repaint(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[R]):
-    """One column: width in px at scale 1 (0 = takes what is left), `paint(pencil, rect, row, now_ms)`, `text(row, now_ms)` for readers."""
+    """One column: width in px at scale 1, 0 = takes what is left; `paint` draws a cell, `text` says it to a reader.
+
+    Both are given the row and the time in ms UTC.
+    """
 
     key: str
     head: str
@@ -190,7 +193,7 @@ class _Painted(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
         item = index.data(ROW_ROLE)
-        rect = QRectF(option.rect)  # type: ignore[attr-defined]
+        rect = QRectF(option.rect)
         painter.save()
         pencil = Pencil(painter, self._table.theme)
         if isinstance(item, Group):

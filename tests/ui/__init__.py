@@ -1,0 +1,1 @@
+"""The screen, tested on real desks, offscreen."""
