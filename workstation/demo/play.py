@@ -175,7 +175,7 @@ class Play:
         db = open_for_reading(store, key)
 
         def there() -> bool:
-            row = db.conn.execute(f"select {field} from incident order by eid desc limit 1").fetchone()  # noqa: S608
+            row = db.conn.execute(f"select {field} from incident order by id desc limit 1").fetchone()  # noqa: S608
             return bool(row and str(row[0] or "").startswith(begins))
 
         try:
