@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from PySide6.QtCore import QEvent, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtWidgets import QFrame, QTabBar, QVBoxLayout, QWidget
 
 from ui.board.panel import BoardPanel
@@ -76,6 +76,9 @@ class DeskPage(QWidget):
         self._show_b()
 
     def _connect(self) -> None:
+        # The rows under the form hold still while somebody types; only who walks them scrolls them.
+        self.board.table.setAutoScroll(False)
+        self.board.table.installEventFilter(self)
         self.idle_board.rows_changed.connect(self.map.show_board)
         self.idle_board.rows_changed.connect(self.similar.show_board)
         self.idle_board.rows_changed.connect(self.turn.show_board)
@@ -123,7 +126,12 @@ class DeskPage(QWidget):
         """With a call or an incident at hand the form shows; without, the large board."""
         if busy != self.busy:
             self.busy = busy
+            board, idle = self.board.table, self.idle_board.table
+            moved = (idle if busy else self.form).isAncestorOf(self.focusWidget() or self) or idle.hasFocus()
             self.place()
+            if moved or self.focusWidget() is None:
+                # A hidden widget would hand the focus to whatever comes next in the chain.
+                (board if busy else idle).setFocus()
 
     def lay(self, zones: Zones) -> None:
         """Take the grid of the window; with text from 150 % the columns become tabs."""
@@ -238,6 +246,11 @@ class DeskPage(QWidget):
             self.tabs: QRect(b.left(), top, b.width(), high),
             panels[shown]: QRect(b.left(), top + high, b.width(), bottom + 1 - top - high),
         }
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self.board.table.setAutoScroll(event.type() == QEvent.Type.FocusIn)
+        return super().eventFilter(watched, event)
 
     def retranslate(self) -> None:
         self.setAccessibleName(tr("page.desk"))

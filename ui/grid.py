@@ -45,7 +45,7 @@ def zones(width: int, height: int, scale: float = 1.0, banner: int = 0) -> Zones
     floor = height - status_h
     wide = width >= 1920
     rows = (10 if wide and height >= 1000 else 5) if scale == 1.0 else 4
-    while rows > 1 and floor - GAP - (HEAD + px(ROW) * rows) - GAP - top - GAP < 436 * min(scale, 1.1):
+    while rows > 1 and floor - GAP - (HEAD + px(ROW) * rows) - GAP - top - GAP < 436 * min(scale, 1.1) - banner:
         rows -= 1
     board_h = HEAD + px(ROW) * rows if columns == 3 else px(40) if columns == 2 else 0
     if rows == 10:

@@ -11,7 +11,7 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from ui import figures, i18n, keys
-from ui.actions import PAGES, Deeds, caps
+from ui.actions import Deeds, caps
 from ui.admin.signin import SignInPage
 from ui.alarm import Alarm
 from ui.board.panel import BoardPanel
@@ -187,8 +187,7 @@ class MainWindow(QMainWindow):
         self.overlay.hide()
         for other, widget in self.pages.items():
             widget.setVisible(other == name)
-        if name in PAGES:
-            self.rail.show_page(name)
+        self.rail.show_page(name)
         if name == "shift":
             self.pages["shift"].person_changed()  # type: ignore[attr-defined]
         self.lay_out()
@@ -224,6 +223,8 @@ class MainWindow(QMainWindow):
     # ---------------------------------------------------------------- the line
     def _phone(self, state: PhoneState) -> None:
         self.status.show_phone(state)
+        if state.talking is None and self.undo.running:
+            self.undo.line_closed()
         self._show_line()
         self._refresh_keys()
 
@@ -368,6 +369,7 @@ class MainWindow(QMainWindow):
 
     def show_sign_in(self) -> None:
         self.page = "sign_in"
+        self.rail.show_page("sign_in")
         for name, widget in self.pages.items():
             widget.setVisible(name == "sign_in")
         self.lay_out()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ui.i18n import language, tr
@@ -30,13 +30,14 @@ class CardSheet(QWidget):
         self.card: Card | None = None
         self.answers: dict[str, str] = {}
         self.current = 0
+        self.top = self.most = 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         theme.changed.connect(self.update)
 
     def show_card(self, card: Card | None, answers: dict[str, str]) -> None:
         if card is not self.card:
-            self.current = 0
+            self.current = self.top = 0
         self.card, self.answers = card, answers
         self._say()
         self.update()
@@ -61,8 +62,10 @@ class CardSheet(QWidget):
             question = self.card.questions[self.current]
             # Questions and answers stay in the language they were asked in, which is the caller's.
             self.answered.emit(f"{question.label('id')} {tr(f'card.{answer}_id')}")
-            self.current = min(self.current + 1, len(self.card.questions) - 1)
+            self.current = min(self.current + 1, len(self.card.questions))
             self.update()
+        elif event.key() in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
+            self.scroll_by(self.height() // 2 * (1 if event.key() == Qt.Key.Key_PageDown else -1))
         elif event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
             step = 1 if event.key() == Qt.Key.Key_Down else -1
             self.current = max(0, min(len(self.card.questions) - 1, self.current + step))
@@ -87,55 +90,78 @@ class CardSheet(QWidget):
         if card is None:
             marks.paint_text(painter, theme, QRectF(0, 0, self.width(), theme.px(24)), tr("card.none"), "small", "text2")
             return
+        self.most = max(0, round(self._draw(None, card)) - self.height())
+        self.top = min(self.top, self.most)
+        painter.translate(0, -self.top)
+        self._draw(painter, card)
+        painter.resetTransform()
+        if self.most > self.top:
+            cap = "PgDn"
+            left = self.width() - marks.keycap_width(theme, cap)
+            painter.fillRect(QRectF(left - 6, self.height() - theme.px(20), 60, theme.px(20)), theme.color("bg1"))
+            marks.paint_keycap(painter, theme, left, self.height() - theme.px(10), cap)
+
+    def _draw(self, painter: QPainter | None, card: Card) -> float:
+        """Draw the card, or only measure it; returns its height."""
+        theme = self.theme
         y = 0.0
         for n, question in enumerate(card.questions):
-            y = self._paint_question(painter, y, n, question.label(language()), self.answers.get(question.id, ""))
-        y += theme.px(3)
-        painter.fillRect(QRectF(0, y, self.width(), 1), theme.color("line"))
-        y += theme.px(6)
-        head = QRectF(0, y, self.width(), theme.px(18))
-        marks.paint_text(painter, theme, head, tr("card.read_out"), "small", "text3")
-        y += theme.px(22)
+            y = self._draw_question(painter, y, n, question.label(language()), self.answers.get(question.id, ""))
+        y += theme.px(4)
+        if painter is not None:
+            painter.fillRect(QRectF(0, y, self.width(), 1), theme.color("line"))
+            head = QRectF(0, y + theme.px(4), self.width(), theme.px(17))
+            marks.paint_text(painter, theme, head, tr("card.read_out"), "small", "text3")
+        y += theme.px(23)
         for line in card.say:
             words = line("id")
-            if y + theme.px(20) > self.height() + 4:
-                break
-            high = self._wrapped(words)
-            painter.fillRect(QRectF(0, y + theme.px(2), theme.px(3), high), theme.color("accent"))
-            painter.setFont(theme.font("input"))
-            painter.setPen(theme.color("text"))
-            box = QRectF(theme.px(12), y + theme.px(2), self.width() - theme.px(12), high)
-            painter.drawText(box, int(Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignVCenter), words)
-            y += high + theme.px(6)
+            high = self._wrapped(words, self.width() - theme.px(12), "input")
+            if painter is not None:
+                painter.fillRect(QRectF(0, y + 1, theme.px(3), high), theme.color("accent"))
+                painter.setFont(theme.font("input"))
+                painter.setPen(theme.color("text"))
+                box = QRectF(theme.px(12), y + 1, self.width() - theme.px(12), high)
+                painter.drawText(box, int(Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignVCenter), words)
+            y += high + theme.px(5)
+        return y
 
-    def _wrapped(self, words: str) -> float:
-        metrics = QFontMetricsF(self.theme.font("input"))
-        room = QRectF(0, 0, self.width() - self.theme.px(12), 400)
-        return max(self.theme.px(18), metrics.boundingRect(room, int(Qt.TextFlag.TextWordWrap), words).height())
+    def _wrapped(self, words: str, width: float, role: str) -> float:
+        metrics = QFontMetricsF(self.theme.font(role))
+        box = metrics.boundingRect(QRectF(0, 0, width, 400), int(Qt.TextFlag.TextWordWrap), words)
+        return max(self.theme.px(17), box.height())
 
-    def _paint_question(self, painter: QPainter, y: float, n: int, words: str, answer: str) -> float:
+    def _draw_question(self, painter: QPainter | None, y: float, n: int, words: str, answer: str) -> float:
+        """Its caps stand beside the question that is asked next; the others have the whole width."""
         theme = self.theme
-        metrics = QFontMetricsF(theme.font("board_type"))
-        room = QRectF(0, y, self.width() - theme.px(74), 400)
-        high = max(theme.px(26), metrics.boundingRect(room, int(Qt.TextFlag.TextWordWrap), words).height() + theme.px(6))
+        current = n == self.current and not answer
+        right = marks.text_width(theme, answer, "strong") + theme.px(28) if answer else theme.px(52) if current else 0
+        high = self._wrapped(words, self.width() - right, "number") + theme.px(7)
+        if painter is None:
+            return y + high
         if self.hasFocus() and n == self.current:
             paint_box(painter, theme, QRectF(-4, y, self.width() + 4, high), "tint", "")
-        painter.setFont(theme.font("board_type"))
+        painter.setFont(theme.font("number"))
         painter.setPen(theme.color("text"))
-        box = QRectF(0, y, room.width(), high)
+        box = QRectF(0, y, self.width() - right, high)
         painter.drawText(box, int(Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignVCenter), words)
         middle = y + high / 2
         if answer:
-            wide = marks.text_width(theme, answer, "strong") + theme.px(20)
-            pill = QRectF(self.width() - wide, middle - theme.px(11), wide, theme.px(22))
+            pill = QRectF(self.width() - right + theme.px(8), middle - theme.px(10), right - theme.px(8), theme.px(20))
             paint_box(painter, theme, pill, "tint", "accent", radius=pill.height() / 2)
             marks.paint_text(painter, theme, pill, answer, "strong", "text", marks.CENTRE)
-        else:
-            token = "text" if self.hasFocus() and n == self.current else "text3"
+        elif current:
+            token = "text" if self.hasFocus() else "text3"
             x = self.width() - theme.px(44)
             marks.paint_keycap(painter, theme, x, middle, tr("card.key_yes"), token)
             marks.paint_keycap(painter, theme, x + theme.px(24), middle, tr("card.key_no"), token)
-        return y + high + theme.px(2)
+        return y + high
+
+    def scroll_by(self, pixels: int) -> None:
+        self.top = max(0, min(self.most, self.top + pixels))
+        self.update()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self.scroll_by(-event.angleDelta().y() // 4)
 
 
 class CardPanel(Panel):
@@ -156,6 +182,7 @@ class CardPanel(Panel):
         self.head.addWidget(self.review)
         self.sheet = CardSheet(theme)
         self.sheet.answered.connect(self.answered)
+        self.body.setContentsMargins(12, 0, 12, 6)
         self.body.addWidget(self.sheet, 1)
         self._words()
 

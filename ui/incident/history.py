@@ -55,7 +55,7 @@ class CallLines(QWidget):
     def _more(self, call: CallRow) -> str:
         kind = self._words.types.get(call.incident_type) if hasattr(self._words, "types") else None
         name = kind.label(language()) if kind else call.incident_type
-        return " ".join(part for part in (call.incident_number, name) if part)
+        return ", ".join(part for part in (name, call.incident_number) if part)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
@@ -120,7 +120,7 @@ class HistoryPanel(Panel):
             parts.append(tr("history.no_number_why"))
         elif self.calls is not None and not self.calls:
             parts.append(tr("history.first"))
-        self.facts.show_text(". ".join(parts) + ".")
+        self.facts.show_text(" · ".join(parts))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -15,7 +15,7 @@ from ui.bridge import Bridge
 from ui.i18n import language, tr
 from ui.intake.body import Row, Sheet
 from ui.intake.draft import Draft
-from ui.intake.lines import CountLine, FieldLine, NumberLine
+from ui.intake.lines import CountLine, FieldLine, NumberLine, PhoneLine
 from ui.intake.notes import NoteLine, NotesList
 from ui.intake.rivals import RivalFrame
 from ui.intake.what import ChipRow, PriorityRow, TypeLine
@@ -75,7 +75,7 @@ class IntakeForm(QFrame):
         fields = self.desk.catalogue.fields
         self.hazards = ChipRow(theme, "hazards", fields["hazards"].chips)
         self.needs = ChipRow(theme, "needs", fields["needs"].chips)
-        self.callback = FieldLine(theme, "callback", "form.callback", "form.hint.callback")
+        self.callback = PhoneLine(theme, "callback", "form.callback", "form.hint.callback")
         self.caller_name = FieldLine(theme, "caller_name", "form.name", "form.hint.name")
         self.notes = NotesList(theme, self.zone)
         self.note = NoteLine(theme)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QIntValidator, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from ui import icons
+from ui import figures, icons
 from ui.i18n import tr
 from ui.theme import Theme
 from ui.widgets import marks
@@ -48,6 +48,7 @@ class FieldLine(QLineEdit):
         self._tag_token = "text3"
         self.setMaxLength(MOST)
         self.textEdited.connect(self._typed)
+        self.textChanged.connect(lambda _text: self._tone())
         theme.changed.connect(self.restyle)
         self.restyle()
         self.retranslate()
@@ -118,8 +119,19 @@ class FieldLine(QLineEdit):
         return tr(self._hint) if self._hint else ""
 
     # ---------------------------------------------------------------- Qt's questions
+    def sizeHint(self) -> QSize:
+        """As wide as the row gives: a field never pushes the form wider than its panel."""
+        return QSize(self.theme.px(40), self.theme.size("field"))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.theme.px(24), self.theme.size("field"))
+
+    def _tone(self) -> None:
+        """A hint is never as strong as a value."""
+        self.setFont(self.theme.font(self.role if self.text() else "input"))
+
     def restyle(self) -> None:
-        self.setFont(self.theme.font(self.role))
+        self._tone()
         self.setFixedHeight(self.theme.size("field"))
         self._room()
 
@@ -180,6 +192,16 @@ class NumberLine(FieldLine):
         return digits.zfill(3) if digits.isascii() and digits.isdigit() else digits
 
 
+class PhoneLine(FieldLine):
+    """A number to call: shown in groups that can be read aloud, kept as it is dialled."""
+
+    def face(self, value: object) -> str:
+        return figures.phone(str(value)) if value else ""
+
+    def value(self) -> str:
+        return "".join(self.text().split())
+
+
 class CountLine(FieldLine):
     """A count of people: its word at the left, the number at the right, dim while it is 0; Up and Down count."""
 
@@ -188,7 +210,6 @@ class CountLine(FieldLine):
         self.setValidator(QIntValidator(0, 99999, self))
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setMaxLength(5)
-        self.textChanged.connect(lambda _text: self._tone())
         self._room()
 
     def word_width(self) -> int:
@@ -210,10 +231,6 @@ class CountLine(FieldLine):
 
     def _room(self) -> None:
         self.setTextMargins(self.word_width() if hasattr(self, "_label") else 0, 0, 0, 0)
-
-    def restyle(self) -> None:
-        super().restyle()
-        self._tone()
 
     def retranslate(self) -> None:
         super().retranslate()

@@ -276,6 +276,14 @@ class Chip(QToolButton, Spoken):
         marks.paint_text(painter, theme, box, self.word(), role, "text" if on else "text2", marks.CENTRE)
 
 
+class CountLabel(Label):
+    """A number beside a title; while it is empty it takes no room."""
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self.setVisible(bool(text))
+
+
 class Panel(QFrame):
     """A zone of a page: quiet fill, a head with title, count, key and room at the right, and a body."""
 
@@ -298,7 +306,7 @@ class Panel(QFrame):
             holder.setLayout(self.head)
             self.head.setContentsMargins(inner, 0, inner, 0)
             self.title = Label(theme, key, role="panel", parent=holder)
-            self.count = Label(theme, role="body", token="text3", parent=holder)
+            self.count = CountLabel(theme, role="body", token="text3", parent=holder)
             self.head.addWidget(self.title)
             self.head.addWidget(self.count)
             self.keycap = Keycap(theme, keys, parent=holder) if keys else None

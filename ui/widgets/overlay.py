@@ -75,7 +75,7 @@ class KeySheet(QWidget):
         inner = box.adjusted(theme.px(8), theme.px(3), -theme.px(4), -theme.px(3))
         top = QRectF(inner.left(), inner.top(), inner.width(), inner.height() / 2)
         marks.paint_text(painter, theme, top, key, "strong", token if danger else "text2" if bright else "text3")
-        marks.paint_text(painter, theme, top.translated(0, inner.height() / 2), words, "strong", token)
+        marks.paint_text(painter, theme, top.translated(0, inner.height() / 2), words, "small_strong", token)
 
     def _paint_columns(self, painter: QPainter, top: float) -> float:
         theme = self.theme
@@ -119,14 +119,14 @@ class KeySheet(QWidget):
         y = top + pitch
         for category in self.catalogue.categories:
             marks.paint_keycap(painter, theme, 0, y + pitch / 2, category.key, "text")
-            box = QRectF(theme.px(30), y, theme.px(82), pitch)
+            box = QRectF(theme.px(30), y, theme.px(98), pitch)
             marks.paint_text(painter, theme, box, category.label(language()), "strong")
-            x = float(theme.px(116))
+            x = float(theme.px(132))
             for kind in category.types:
                 words = kind.label(language()).lower()
                 wide = marks.text_width(theme, words, "small") + theme.px(24)
-                if x + wide > self.width() and x > theme.px(116):
-                    x, y = float(theme.px(116)), y + theme.px(20)
+                if x + wide > self.width() and x > theme.px(132):
+                    x, y = float(theme.px(132)), y + theme.px(20)
                 bright = self.matches(words)
                 letter = QRectF(x, y, theme.px(12), pitch)
                 marks.paint_text(painter, theme, letter, kind.keys[1], "small_strong", "accent" if bright else "text3")

@@ -54,7 +54,7 @@ class PageButton(QToolButton):
             painter.fillRect(QRectF(0, 0, 3, box.height()), theme.color("accent"))
         elif self.underMouse():
             painter.fillRect(box, theme.color("bg2"))
-        token = "text" if on else "text2"
+        token = "text" if on else "text2" if self.isEnabled() else "text3"
         if theme.scale >= 1.75:
             side = theme.px(17)
             icons.paint_icon(painter, theme, ICONS[self.page], QRectF((box.width() - side) / 2, 6, side, side), token)
@@ -67,7 +67,7 @@ class PageButton(QToolButton):
         word = QRectF(1, theme.px(29), box.width() - 2, theme.px(17))
         marks.paint_text(painter, theme, word, tr(f"page.{self.page}"), "strong" if on else "body", token, marks.CENTRE)
         keys = QRectF(1, theme.px(43), box.width() - 2, theme.px(15))
-        marks.paint_text(painter, theme, keys, caps(f"page_{self.page}"), "hint", "text2", marks.CENTRE)
+        marks.paint_text(painter, theme, keys, caps(f"page_{self.page}"), "hint", token if not on else "text2", marks.CENTRE)
 
 
 class Mark(QWidget):
@@ -133,7 +133,7 @@ class PersonBadge(QToolButton):
         painter.drawEllipse(ring)
         marks.paint_text(painter, theme, ring, self.initials(), "small_strong", "text", marks.CENTRE)
         under = QRectF(1, theme.px(35), self.width() - 2, theme.px(17))
-        words = self.desk if self.person else tr("rail.nobody")
+        words = self.desk if self.person else tr("page.sign_in")
         marks.paint_text(painter, theme, under, words, "small", "text2" if self.person else "amber", marks.CENTRE)
 
 
@@ -156,6 +156,10 @@ class Rail(QToolBar):
         self.setFloatable(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setStyleSheet("QToolBar { border: none; padding: 0; margin: 0; spacing: 0; background: transparent; }")
+        layout = self.layout()
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
         self.mark = Mark(theme)
         self.addWidget(self.mark)
         self.group = QButtonGroup(self)
@@ -175,7 +179,11 @@ class Rail(QToolBar):
         self.retranslate()
 
     def show_page(self, page: str) -> None:
-        self.buttons[page].setChecked(True)
+        """Mark a page; one without a place in the rail leaves none marked."""
+        self.group.setExclusive(False)
+        for name, button in self.buttons.items():
+            button.setChecked(name == page)
+        self.group.setExclusive(True)
 
     def retranslate(self) -> None:
         self.setAccessibleName(tr("rail.name"))

@@ -27,7 +27,7 @@ class Word(QWidget):
         theme.changed.connect(self.updateGeometry)
 
     def sizeHint(self) -> QSize:
-        wide = marks.text_width(self.theme, self.text, self._role()) + self.theme.px(14 + 8)
+        wide = marks.text_width(self.theme, self.text, self._role()) + self.theme.px(14 + 8 + 14)
         return QSize(round(wide) + 2, self.theme.px(22))
 
     minimumSizeHint = sizeHint
