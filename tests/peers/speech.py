@@ -45,28 +45,29 @@ def correlation(
     rate: int = RATE,
     *,
     window_s: float = 0.4,
+    hop_s: float = 0.1,
     slack_s: float = 0.25,
 ) -> float:
     """How much of `sent` is in `heard`: 1 = all of it, near 0 = none. Both one channel at `rate`.
 
-    The delay of the whole is found first (cross-correlation), then each window of `sent` looks for its own best lag
-    within `slack_s` of that, because a playout may cut or stretch by some 10 ms here and there. Windows count by
-    their energy; a window that is not in `heard` at all counts as 0. Loudness does not matter, polarity does.
+    The delay of the whole is found first (cross-correlation). Then each window of `sent` looks for its own best lag
+    within `slack_s` of that, and each `hop_s` of `sent` counts as the best window that holds it, because a playout may
+    cut or stretch by some 10 ms here and there. Pieces weigh by their energy; one that is not in `heard` at all counts
+    as 0. Loudness does not matter, polarity does.
     """
     a, b = _centred(sent), _centred(heard)
     if not a.any() or not b.any():
         return 0.0
-    start = _whole_lag(a, b)
-    size, slack = int(window_s * rate), int(slack_s * rate)
-    total = score = 0.0
-    for begin in range(0, len(a), size):
-        piece = a[begin : begin + size]
-        energy = float(piece @ piece)
-        if len(piece) < size // 4:
-            continue
-        total += energy
-        score += energy * _best(piece, b, begin + start, slack)
-    return score / total if total else 0.0
+    start, hop, slack = _whole_lag(a, b), int(hop_s * rate), int(slack_s * rate)
+    across = max(1, round(window_s / hop_s))
+    pieces = -(-len(a) // hop)
+    scores = np.zeros(pieces)
+    for first in range(max(1, pieces - across + 1)):
+        window = a[first * hop : (first + across) * hop]
+        fit = _best(window, b, first * hop + start, slack)
+        scores[first : first + across] = np.maximum(scores[first : first + across], fit)
+    energies = np.add.reduceat(a * a, np.arange(0, len(a), hop))
+    return float(scores @ energies / energies.sum())
 
 
 def _centred(signal: npt.NDArray[np.generic]) -> Signal:

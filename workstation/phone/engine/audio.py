@@ -87,7 +87,7 @@ class Audio:
 
     def __init__(self, settings: SoundSettings, clock: Clock, changed: Callable[[Device], None] | None) -> None:
         self._settings, self._clock, self._changed = settings, clock, changed
-        self._device = Device("", "", True, "")
+        self._device = Device("", "", False, "")
         self._null: Unheard = Unheard(clock)
         self._cards: _Cards | None = None
         self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -96,6 +96,7 @@ class Audio:
         self._ear: Ear | None = None
         self._rings: dict[str, Ear] = {}
         self._failed_at: dict[str, float] = {}
+        self._down: dict[str, str] = {}  # side of a call -> why it is not heard
         self._looked = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -197,15 +198,19 @@ class Audio:
 
     def _find(self) -> None:
         assert self._cards is not None
-        names, sentences = {}, []
-        for side in ("output", "input"):
-            wanted = getattr(self._settings, side)
+        names = {"input": "", "output": ""}
+        for side in names:
             try:
-                names[side] = self._cards.find(wanted, side)
+                names[side] = self._cards.find(getattr(self._settings, side), side)
             except _NoSound as reason:
-                names[side] = ""
-                sentences.append(str(reason))
-        self._tell(Device(names["input"], names["output"], bool(sentences), " ".join(dict.fromkeys(sentences))))
+                self._down[side] = str(reason)
+        self._device = self._device._replace(input=names["input"], output=names["output"])
+        self._judge()
+
+    def _judge(self) -> None:
+        """What the screen is told follows from which sides of a call are down."""
+        sentence = " ".join(dict.fromkeys(self._down.values()))
+        self._tell(self._device._replace(null=bool(self._down), sentence=sentence))
 
     def _tell(self, device: Device) -> None:
         if device != self._device:
@@ -263,19 +268,24 @@ class Audio:
             self._failed_at[key] = now
             log.info("sound: %s can't be opened: %s", name, error)
             if side:
-                self._tell(self._device._replace(null=True, sentence=_NOT_OPENED.format(name=name)))
+                self._down.setdefault(side, _NOT_OPENED.format(name=name))
+                self._judge()
             return None
-        if side and self._device.null:
-            self._tell(self._device._replace(null=not (self._device.input and self._device.output), sentence=""))
+        if self._down.pop(side, ""):
+            self._judge()
         return line
 
     def _bury(self) -> None:
         now = self._clock.monotonic_s()
-        for line, forget in ((self._ear, "_ear"), (self._mouth, "_mouth")):
+        for side, line in (("output", self._ear), ("input", self._mouth)):
             if line is not None and line.dead(now):
-                setattr(self, forget, None)
                 line.close()
-                self._tell(self._device._replace(null=True, sentence=_LOST.format(name=line.name)))
+                self._down[side] = _LOST.format(name=line.name)
+                if side == "output":
+                    self._ear = None
+                else:
+                    self._mouth = None
+                self._judge()
         for name, line in list(self._rings.items()):
             if line.dead(now):
                 _closed(self._rings.pop(name))
