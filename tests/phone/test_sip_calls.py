@@ -1,4 +1,4 @@
-"""A call's life on the wire: repeated, cancelled, held, taken elsewhere, never acknowledged (RFC 3261 sections 13 to 17)."""
+"""A call's life on the wire: repeated, cancelled, held, taken elsewhere, never acknowledged (RFC 3261)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def port() -> int:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("calls")
-    with desk(settings_for(folder, port=port, user="desk1", peers=(f"{'127.0.0.1'}",))) as up:
+    with desk(settings_for(folder, port=port, user="desk1", peers=("127.0.0.1",))) as up:
         yield up
     assert "Traceback" not in engine_log(folder), engine_log(folder)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
-import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
@@ -185,21 +185,27 @@ class Line:
             return connection
         try:
             process = meeting.start_engine(self._order, self._command)
-            code = process.wait(START_S)
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             log.error("the phone engine can't be started: %s", error)
             self._lost(f"the phone engine can't be started: {error}")
-            return None
-        if code:
-            log.error("the phone engine ended with %d; %s says why", code, self._folder / meeting.LOG_FILE)
-            self._lost(f"the phone engine doesn't start; {meeting.LOG_FILE} says why")
             return None
         self.started += 1
         deadline = self._clock.monotonic_s() + START_S
         while self._clock.monotonic_s() < deadline and not self._stopping.wait(0.02):
+            # On POSIX what we started ends when the engine listens, with 0; on Windows it is the engine.
+            code = process.poll()
+            if code:
+                log.error("the phone engine ended with %d; %s says why", code, self._folder / meeting.LOG_FILE)
+                self._lost(f"the phone engine doesn't start; {meeting.LOG_FILE} says why")
+                return None
             connection = meeting.connect(self._folder)
             if connection is not None:
+                if os.name == "posix":
+                    process.wait(START_S)
                 return connection
+        if os.name == "posix":
+            process.kill()
+            process.wait(START_S)
         if not self._stopping.is_set():
             log.error("the phone engine doesn't answer; %s may say why", self._folder / meeting.LOG_FILE)
             self._lost(f"the phone engine doesn't answer; {meeting.LOG_FILE} may say why")

@@ -44,17 +44,39 @@ def run(settings_path: str | Path | None = None) -> int:
     except (BadPhoneSetting, OSError, ValueError, msgspec.DecodeError) as error:
         print(f"the phone engine can't start: {error}", file=sys.stderr)
         return 2
-    if os.name == "posix" and os.fork():
-        os._exit(0)  # whoever started us is not to be our parent: it may end before us, and nobody waits for us
+    ready = detach() if os.name == "posix" else None
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        return asyncio.run(Engine(order, SystemClock(), SystemIds()).live())
+        return asyncio.run(Engine(order, SystemClock(), SystemIds(), ready).live())
     except meeting.EngineRuns as error:
         log.info("%s", error)
+        tell_ready(ready)
         return 0
     except OSError as error:
         log.error("the phone engine can't start: %s", error)
         return 1
+
+
+def detach() -> int:
+    """Let go of whoever started us: it may end before us, and nobody is to wait for us. POSIX only.
+
+    The process that was started stays until the engine listens, or has failed, and ends with a code that says which.
+    Gives the descriptor `tell_ready` takes.
+    """
+    hears, says = os.pipe()
+    if os.fork():
+        os.close(says)
+        os._exit(0 if os.read(hears, 1) else 1)
+    os.close(hears)
+    return says
+
+
+def tell_ready(ready: int | None) -> None:
+    """The engine listens: whoever started it may connect."""
+    if ready is not None:
+        with contextlib.suppress(OSError):
+            os.write(ready, b"1")
+            os.close(ready)
 
 
 def read_order(settings_path: str | Path | None) -> meeting.Order:
@@ -73,7 +95,8 @@ def read_order(settings_path: str | Path | None) -> meeting.Order:
 class Engine:
     """Everything of one engine process."""
 
-    def __init__(self, order: meeting.Order, clock: Clock, ids: Ids) -> None:
+    def __init__(self, order: meeting.Order, clock: Clock, ids: Ids, ready: int | None = None) -> None:
+        self._ready = ready
         self._settings, self._clock, self._ids = order.settings, clock, ids
         self._folder = Path(order.settings.data_dir)
         self._key = bytes.fromhex(order.journal_key)
@@ -141,6 +164,7 @@ class Engine:
         last.callback(self._door.close)
         runtime = meeting.Runtime(address, key.hex(), os.getpid(), self._clock.now_ms())
         meeting.write_runtime(self._folder, runtime)
+        tell_ready(self._ready)
         for name in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # Windows has none for a loop
                 loop.add_signal_handler(name, self._quit.set)

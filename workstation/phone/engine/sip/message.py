@@ -25,7 +25,7 @@ COMPACT = {
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
-_REQUEST = re.compile(r"([^\s]{1,64})[ \t]+(.*?)[ \t]+SIP/(\d{1,4}\.\d{1,4})[ \t]*", re.IGNORECASE)
+_VERSION = re.compile(r"SIP/(\d{1,4}\.\d{1,4})", re.IGNORECASE)
 _STATUS = re.compile(r"SIP/\d{1,4}\.\d{1,4}[ \t]+(\d{3})(?:[ \t]+(.*))?", re.IGNORECASE)
 _CSEQ = re.compile(r"(\d{1,10})\s+(\S{1,64})")
 
@@ -116,9 +116,12 @@ def _start(line: str) -> Message | None:
     found = _STATUS.fullmatch(line)
     if found:
         return Message(status=int(found[1]), reason=found[2] or "")
-    found = _REQUEST.fullmatch(line)
-    if found:
-        return Message(method=found[1].upper(), target=found[2], version=found[3])
+    words = line.split(None, 1)
+    if len(words) == 2 and len(words[0]) <= 64:
+        target, _, last = words[1].replace("\t", " ").rpartition(" ")
+        version = _VERSION.fullmatch(last)
+        if version and target.strip():
+            return Message(method=words[0].upper(), target=target.strip(), version=version[1])
     return None
 
 
@@ -219,7 +222,7 @@ class Via:
 
 _SENT_BY = re.compile(r"SIP\s*/\s*[\d.]{1,9}\s*/\s*\w{1,16}\s+([^;,\s]{1,300}(?:\s*:\s*\d{1,5})?)", re.IGNORECASE)
 _BRANCH = re.compile(r";\s*branch\s*=\s*\"?([^;,\s\"]{1,300})", re.IGNORECASE)
-_RPORT = re.compile(r";\s*rport\s*(?:=\s*\d*\s*)?(?=[;,]|$)", re.IGNORECASE)
+_RPORT = re.compile(r";\s*rport\s*(?:=\s*(?:\d+\s*)?)?(?=[;,]|$)", re.IGNORECASE)
 
 
 def top_via(request: Message) -> Via:

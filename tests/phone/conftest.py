@@ -1,0 +1,3 @@
+from tests.peers.fixtures import pbx, sound
+
+__all__ = ["pbx", "sound"]
