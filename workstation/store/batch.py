@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from sync.protocol import chained
 from workstation.domain.changes import Changes
@@ -16,16 +17,23 @@ from workstation.store.projection import Projection
 from workstation.store.states import pack_state, unpack_state
 from workstation.store.words import words
 
+HELD_MOST: Final = 256
+"""Entities kept in memory between transactions: those being typed in, and their neighbours."""
+
 
 @dataclass(slots=True)
 class Held:
-    """An entity while it is worked on. `was` is the type its rows are kept under, None before it has any."""
+    """An entity while it is worked on.
+
+    `was` is the type its rows are kept under, None before it has any; `row` its row as last written.
+    """
 
     id: int
     uid: Uid
     state: State
     own_seq: int = 0
     was: str | None = None
+    row: tuple[Any, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -37,15 +45,21 @@ class _Pending:
 
 
 class Batch:
-    """One transaction's ops. `add` folds, `flush` writes; `own` is this store's replica, whose ops wait to be sent."""
+    """One transaction's ops. `add` folds, `flush` writes; `own` is this store's replica, whose ops wait to be sent.
 
-    def __init__(self, connection: Connection, ledger: Ledger, own: int) -> None:
+    `held` are entities as they are on disk, kept from one transaction to the next by the only thread that writes; they
+    must be forgotten whenever a transaction is taken back.
+    """
+
+    def __init__(self, connection: Connection, ledger: Ledger, own: int, held: dict[Uid, Held] | None = None) -> None:
         self._connection = connection
         self._ledger = ledger
         self._own = own
-        self._held: dict[Uid, Held] = {}
+        self._held: dict[Uid, Held] = {} if held is None else held
+        if len(self._held) > HELD_MOST:
+            self._held.clear()
         self._pending = _Pending()
-        self._projection = Projection(connection)
+        self._projection = Projection(connection, self._held)
         self.changes = Changes()
 
     def state(self, uid: Uid) -> State | None:

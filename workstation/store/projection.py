@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from workstation.domain.changes import Changes
@@ -39,8 +39,9 @@ _PEOPLE: Final = Table("person", _PERSON)
 class Projection:
     """Writes the rows of touched entities and says what changed by it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, held: Mapping[Uid, Held]) -> None:
         self._connection = connection
+        self._held = held
         self._calls = CallRows(connection)
 
     def write(self, touched: Sequence[Held]) -> Changes:
@@ -62,9 +63,10 @@ class Projection:
         for held in people:
             _PEOPLE.put(self._connection, _person(held))
         calls = self._calls.write(offers) if offers else set()
+        unlinked = {held.uid for held in incidents if not _links(held)}
         return Changes(
             offers=frozenset(held.uid for held in offers),
-            calls=frozenset(calls | self._linked(concerned)),
+            calls=frozenset(calls | self._linked(concerned - unlinked)),
             incidents=frozenset(concerned),
             assignments=frozenset(held.uid for held in assignments),
             people=frozenset(held.uid for held in people),
@@ -73,7 +75,9 @@ class Projection:
     def _incidents(self, touched: Sequence[Held], concerned: set[Uid]) -> None:
         """Rows of touched incidents, and the standing of those whose assignments were touched."""
         for held in touched:
-            _INCIDENTS.put(self._connection, _incident(held, *self._assignments(held.uid)))
+            row = _incident(held, *self._assignments(held.uid))
+            _INCIDENTS.put(self._connection, row, held.row, fresh=held.was is None)
+            held.row = row
             if links := _links(held):
                 self._connection.executemany("insert or ignore into link values (?,?)", links)
         for uid in concerned - {held.uid for held in touched}:
@@ -86,6 +90,8 @@ class Projection:
             if standing != (row[3], row[2]):
                 sql = "update incident set status = ?, own_seq = ? where uid = ?"
                 self._connection.execute(sql, [*standing, uid])
+                if uid in self._held:
+                    self._held[uid].row = None
 
     def _assignments(self, incident: Uid) -> tuple[list[Step], int]:
         """How far each assignment of an incident is, and this desk's newest op on any of them."""

@@ -21,9 +21,13 @@ class Table:
         self._insert = f"insert into {name} ({names}) values ({marks})"  # noqa: S608
         self._where = f"where {key} = ?"
 
-    def put(self, connection: Connection, row: Row) -> bool:
-        """Write a whole row, new or not; true when that changed anything. A value of `KEEP` leaves what is there."""
-        old = connection.execute(self._look, [row[self._key]]).fetchone()
+    def put(self, connection: Connection, row: Row, old: Row | None = None, *, fresh: bool = False) -> bool:
+        """Write a whole row, new or not; true when that changed anything. A value of `KEEP` leaves what is there.
+
+        `old` is the row on disk where the caller knows it, `fresh` that there is none.
+        """
+        if old is None and not fresh:
+            old = connection.execute(self._look, [row[self._key]]).fetchone()
         if old is None:
             connection.execute(self._insert, row)
             return True

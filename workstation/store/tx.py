@@ -11,7 +11,7 @@ from workstation.domain.hlc import Clock, Hlc
 from workstation.domain.ids import NOBODY, Ids, Uid
 from workstation.domain.merge import LIFE, State
 from workstation.domain.ops import VERSION, Body, Dot, Effect, Op, OpInvalid, check
-from workstation.store.batch import Batch
+from workstation.store.batch import Batch, Held
 from workstation.store.cipher import Database
 from workstation.store.ledger import Ledger
 
@@ -29,11 +29,11 @@ class Author:
 class Tx:
     """An open transaction on the writer thread. Valid only inside the function it was handed to."""
 
-    def __init__(self, db: Database, ledger: Ledger, author: Author) -> None:
+    def __init__(self, db: Database, ledger: Ledger, author: Author, held: dict[Uid, Held]) -> None:
         self._db = db
         self._ledger = ledger
         self._author = author
-        self._batch = Batch(db.conn, ledger, author.replica)
+        self._batch = Batch(db.conn, ledger, author.replica, held)
 
     @property
     def db(self) -> Database:

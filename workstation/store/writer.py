@@ -16,8 +16,9 @@ from typing import Any, Final, Generic, TypeVar
 from sync.protocol import Gap
 from workstation.domain.changes import Changes
 from workstation.domain.hlc import skewed
+from workstation.domain.ids import Uid
 from workstation.domain.ops import Op
-from workstation.store.batch import Batch
+from workstation.store.batch import Batch, Held
 from workstation.store.cipher import Database
 from workstation.store.errors import StoreClosed, machine_fault
 from workstation.store.ledger import Ledger
@@ -84,6 +85,7 @@ class Writer:
         self._wake = threading.Condition()
         self._acts: deque[_Act | _Plain] = deque()
         self._arrivals: deque[Arrival] = deque()
+        self._held: dict[Uid, Held] = {}
         self._closing = False
         self._open_tx: Tx | None = None
         self.ready: Future[Ledger] = Future()
@@ -204,7 +206,7 @@ class Writer:
             plain = act.fn(self._db)
             settled.append(lambda: act.future.set_result(plain))
             return plain
-        tx = Tx(self._db, self._ledger, self._author)
+        tx = Tx(self._db, self._ledger, self._author, self._held)
         self._open_tx = tx
         try:
             value = act.fn(tx) if alone else tx.nested(act.fn)
@@ -223,14 +225,14 @@ class Writer:
 
     def _commit_arrivals(self, arrivals: Sequence[Arrival]) -> None:
         mark = self._ledger.copy()
-        batch = Batch(self._db.conn, self._ledger, self._author.replica)
+        batch = Batch(self._db.conn, self._ledger, self._author.replica, self._held)
         taken: list[tuple[Arrival, int]] = []
         refused: list[tuple[Arrival, Gap]] = []
         try:
             self._db.conn.execute("begin immediate")
             room = self._merge_page
             for arrival in arrivals:
-                if gap := self._gap(arrival):
+                if not arrival.done and (gap := self._gap(arrival)):
                     refused.append((arrival, gap))
                     continue
                 until = min(len(arrival.ops), arrival.done + room)
@@ -268,9 +270,9 @@ class Writer:
         self._end(arrivals[0], _told(error))()
 
     def _gap(self, arrival: Arrival) -> Gap | None:
-        """What is missing before the ops still to be merged, so that nothing of an arrival with a gap is applied."""
+        """What is missing in between, looked for before the first page, so that nothing of such ops is applied."""
         reached: dict[int, int] = {}
-        for op, _ in arrival.ops[arrival.done :]:
+        for op, _ in arrival.ops:
             have = reached.get(op.replica, self._ledger.seq(op.replica))
             if op.seq > have + 1:
                 return Gap(op.replica, have + 1, op.seq, self._ledger.vector)
@@ -293,6 +295,7 @@ class Writer:
     def _undo(self, mark: Ledger) -> None:
         if self._db.conn.in_transaction:
             self._db.conn.execute("rollback")
+        self._held.clear()
         self._ledger.put_back(mark)
 
     def _publish(self, changes: Changes, settled: Sequence[_Settle]) -> None:
