@@ -68,7 +68,7 @@ def replay(
 
     One transaction a call holds all its ops and the checkpoint, so that a run that was cut off goes on where it stopped
     and a second run imports nothing twice. `speed` 0 = as fast as the disk; else record seconds that pass in one
-    second, kept by `pause(seconds)`. Raises OSError, `MappingWrong`; a row or call the services refuse is in `rejected`.
+    second, kept by `pause(seconds)`. Raises OSError, `MappingWrong`; a refused row or call is in `rejected`.
     """
     start_s = desk.clock.monotonic_s()
     table = read(file, mapping)
