@@ -56,7 +56,7 @@ class DeskPage(QWidget):
         self.map = MapPanel(desk, bridge, theme, self)
         self.similar = SimilarPanel(desk, bridge, theme, self)
         self.turn = TurnPanel(desk, bridge, theme, self)
-        self.board = BoardPanel(desk, bridge, theme, idle=False, parent=self)
+        self.board = BoardPanel(desk, bridge, theme, idle=False, asks=False, parent=self)
         self.idle_board = BoardPanel(desk, bridge, theme, idle=True, parent=self)
         self.column_b = QFrame(self)
         column = QVBoxLayout(self.column_b)
@@ -79,6 +79,7 @@ class DeskPage(QWidget):
         # The rows under the form hold still while somebody types; only who walks them scrolls them.
         self.board.table.setAutoScroll(False)
         self.board.table.installEventFilter(self)
+        self.idle_board.rows_changed.connect(self.board.show_rows)
         self.idle_board.rows_changed.connect(self.map.show_board)
         self.idle_board.rows_changed.connect(self.similar.show_board)
         self.idle_board.rows_changed.connect(self.turn.show_board)
@@ -238,7 +239,7 @@ class DeskPage(QWidget):
             return {self.tabs: bar, panels[shown]: under, self.agencies.button: button}
         b = zones.b
         bottom = zones.board.bottom()
-        upper = min(self.column_b.sizeHint().height(), (bottom - b.top()) * 3 // 5)
+        upper = min(self.column_b.sizeHint().height(), (bottom - b.top()) * 13 // 20)
         top = b.top() + upper + GAP
         return {
             self.form: zones.a,

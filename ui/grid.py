@@ -57,7 +57,7 @@ def zones(width: int, height: int, scale: float = 1.0, banner: int = 0) -> Zones
     if columns == 3 and a_w + b_w + 260 > right - left:
         # Text at 125 % on a small screen: the columns share what there is, the map gives way first.
         share = right - left - 2 * GAP
-        a_w, b_w = round(share * 0.46), round(share * 0.33)
+        a_w, b_w = round(share * 0.5), round(share * 0.3)
     if columns == 2:
         a_w = round((right - left - GAP) * 0.61)
         b_w = right - left - GAP - a_w

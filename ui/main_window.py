@@ -97,16 +97,17 @@ class MainWindow(QMainWindow):
         self.gate = GateBar(theme, root)
         self.status = StatusBar(theme, root)
         self.desk_page = DeskPage(desk, bridge, theme, self.zone, root)
-        self.board_page = BoardPanel(desk, bridge, theme, idle=True, parent=root)
+        self.board_page = BoardPanel(desk, bridge, theme, idle=True, asks=False, parent=root)
         self.map_page = MapPanel(desk, bridge, theme, root)
         self.sign_in_page = SignInPage(desk, bridge, theme, root)
+        self.calls_page, self.shift_page = CallsPage(desk, bridge, theme, root), ShiftPage(desk, bridge, theme, root)
         self.pages: dict[str, QWidget] = {
             "desk": self.desk_page,
-            "calls": CallsPage(desk, bridge, theme, root),
+            "calls": self.calls_page,
             "board": self.board_page,
             "map": self.map_page,
             "search": self._later("search"),
-            "shift": ShiftPage(desk, bridge, theme, root),
+            "shift": self.shift_page,
             "handover": self._later("handover"),
             "unsent": UnsentPage(desk, bridge, theme, root),
             "sign_in": self.sign_in_page,
@@ -152,9 +153,12 @@ class MainWindow(QMainWindow):
         form.draft.saved.connect(lambda at: self.status.show_saved(at, form.draft.writing))
         for page in (self.desk_page.incident_wanted, self.board_page.opened, self.map_page.opened):
             page.connect(self.open_incident)
-        for name in ("calls", "shift"):
-            self.pages[name].opened.connect(self.open_incident)  # type: ignore[attr-defined]
+        for opened in (self.calls_page.opened, self.shift_page.opened):
+            opened.connect(self.open_incident)
         self.desk_page.idle_board.rows_changed.connect(self.map_page.show_board)
+        self.desk_page.idle_board.rows_changed.connect(self.board_page.show_rows)
+        self.desk_page.idle_board.counted.connect(lambda number, _late: self.sign_in_page.show_open(number))
+        self.shift_page.said.connect(lambda _sentence: self._refresh_keys())
         self.sign_in_page.signed_in.connect(self._signed_in)
         self.overlay.closed.connect(self.toggle_help)
         self.ticker.tick.connect(self._tick)
@@ -189,7 +193,7 @@ class MainWindow(QMainWindow):
             widget.setVisible(other == name)
         self.rail.show_page(name)
         if name == "shift":
-            self.pages["shift"].person_changed()  # type: ignore[attr-defined]
+            self.shift_page.person_changed()
         self.lay_out()
         self._refresh_keys()
 
@@ -415,6 +419,7 @@ class MainWindow(QMainWindow):
         phase, busy = self.session.phase, self.desk_page.busy
         over = UNDO_HIGH + 8 if self.undo.running or self.trouble.kind else 0
         grid = zones(self.width(), self.height(), self.theme.scale)
+        self.rail.fit(grid.rail.height())
         self.rail.setGeometry(grid.rail)
         self.strip.setGeometry(grid.strip)
         self.status.setGeometry(grid.status)
@@ -434,7 +439,7 @@ class MainWindow(QMainWindow):
         if banner and not in_call:
             shifted = zones(self.width(), self.height(), self.theme.scale, banner=over + grid.clocks.height())
         page = self.pages[self.page]
-        area = shifted.work if in_call else shifted.free
+        area = shifted.work if in_call or self.page == "sign_in" else shifted.free
         if self.page == "desk" and banner and in_call:
             area = shifted.work
         page.setGeometry(area)

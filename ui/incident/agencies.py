@@ -56,6 +56,11 @@ class AgencyRow:
         return NEXT.get(self.step, "") if self.assignment else ""
 
 
+def row_height(theme: Theme) -> int:
+    """Two lines a row; one line where large text makes two columns of the page."""
+    return theme.px(27) if 1.5 <= theme.scale < 1.75 else theme.px(39)
+
+
 class AgencyModel(QAbstractListModel):
     """The rows of the panel."""
 
@@ -100,7 +105,7 @@ class AgencyDelegate(QStyledItemDelegate):
         self.theme, self.view = theme, view
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: AnyIndex) -> QSize:
-        return QSize(100, self.theme.px(39))
+        return QSize(100, row_height(self.theme))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
         theme, box = self.theme, QRectF(option.rect)
@@ -120,6 +125,10 @@ class AgencyDelegate(QStyledItemDelegate):
             icons.paint_icon(painter, theme, "cross", QRectF(left, box.center().y() - 7, 14, 14), "text3")
         left += theme.px(24)
         right = self._paint_right(painter, box, row, late)
+        if row_height(theme) < theme.px(39):
+            room = QRectF(left, box.top(), right - left - theme.px(8), box.height())
+            marks.paint_text(painter, theme, room, row.name, "agency", "text" if row.wanted or row.assignment else "text3")
+            return
         room = QRectF(left, box.top() + theme.px(2), right - left - theme.px(8), theme.px(20))
         token = "text" if row.wanted or row.assignment else "text3"
         marks.paint_text(painter, theme, room, row.name, "agency", token)
@@ -265,8 +274,8 @@ class AgenciesPanel(Panel):
     def _words(self) -> None:
         rows = self.rows()
         self.model.show(rows)
-        high = self.theme.px(39) * len(rows)
-        self.list.setFixedHeight(min(high, self.theme.px(39) * 5) + 1)
+        pitch = row_height(self.theme)
+        self.list.setFixedHeight(pitch * min(len(rows), 5) + 1)
         self.list.setVisible(bool(rows))
         self.list.setAccessibleName(tr("agency.title"))
         kind = self.desk.catalogue.types.get(self.type)

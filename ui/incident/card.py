@@ -122,7 +122,7 @@ class CardSheet(QWidget):
                 painter.setPen(theme.color("text"))
                 box = QRectF(theme.px(12), y + 1, self.width() - theme.px(12), high)
                 painter.drawText(box, int(Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignVCenter), words)
-            y += high + theme.px(5)
+            y += high + theme.px(4)
         return y
 
     def _wrapped(self, words: str, width: float, role: str) -> float:
@@ -135,7 +135,7 @@ class CardSheet(QWidget):
         theme = self.theme
         current = n == self.current and not answer
         right = marks.text_width(theme, answer, "strong") + theme.px(28) if answer else theme.px(52) if current else 0
-        high = self._wrapped(words, self.width() - right, "number") + theme.px(7)
+        high = self._wrapped(words, self.width() - right, "number") + theme.px(6)
         if painter is None:
             return y + high
         if self.hasFocus() and n == self.current:

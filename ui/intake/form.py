@@ -348,6 +348,7 @@ class IntakeForm(QFrame):
         line.setProperty("warned", call is not None and not shown and not line.text())
         if not line.unsaved and not self.draft.incident:
             line.setText(figures.phone(call.number) if call is not None and shown else "")
+            line.setCursorPosition(0)
         same = call is not None and shown and _digits(line.text()) == _digits(figures.phone(call.number))
         line.tag(tr("form.from_display") if same else "", "tick" if same else "")
         line._hint = "form.hint.callback" if call is None or shown else "form.hint.no_callback"

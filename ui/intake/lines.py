@@ -66,8 +66,7 @@ class FieldLine(QLineEdit):
         if text != self.text():
             at = self.cursorPosition()
             self.setText(text)
-            if self.hasFocus():
-                self.setCursorPosition(min(at, len(text)))
+            self.setCursorPosition(min(at, len(text)) if self.hasFocus() else 0)
         self._mark_rival()
 
     def face(self, value: object) -> str:
@@ -95,10 +94,12 @@ class FieldLine(QLineEdit):
 
     def _mark_rival(self) -> None:
         shown = self.rival and not self.unsaved
-        self.setProperty("rival", shown)
         self.setPlaceholderText(tr("rivals.line", n=len(self.seen)) if shown else self._hint_text())
-        self.style().unpolish(self)
-        self.style().polish(self)
+        if bool(self.property("rival")) != shown:
+            self.setProperty("rival", shown)
+            self.style().unpolish(self)
+            self.style().polish(self)
+        self._tone()
         self.update()
 
     def tag(self, text: str, icon: str = "", token: str = "text3") -> None:
@@ -210,6 +211,7 @@ class CountLine(FieldLine):
         self.setValidator(QIntValidator(0, 99999, self))
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setMaxLength(5)
+        self.setProperty("count", True)
         self._room()
 
     def word_width(self) -> int:
@@ -253,5 +255,5 @@ class CountLine(FieldLine):
         super().paintEvent(event)
         painter = QPainter(self)
         zero = self.text() in ("", "0")
-        box = QRectF(self.theme.px(8), 0, self.width(), self.height())
+        box = QRectF(self.theme.px(6), 0, self.width(), self.height())
         marks.paint_text(painter, self.theme, box, tr(self._label), "small", "text3" if zero else "text2")

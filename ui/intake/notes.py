@@ -17,7 +17,7 @@ from ui.widgets import marks
 from workstation.domain.rows import Note, Sync
 
 AnyIndex = QModelIndex | QPersistentModelIndex
-STAMP = 62  # px of the time column at 100 %
+STAMP = 66  # px of the time column at 100 %
 
 
 class NotesModel(QAbstractListModel):

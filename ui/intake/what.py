@@ -105,14 +105,17 @@ class TypeList(QFrame):
         if current:
             painter.fillRect(box, theme.color("tint"))
             painter.fillRect(QRectF(box.left(), box.top(), 3, box.height()), theme.color("accent"))
-        left = box.left() + theme.px(12)
+        left = box.left() + theme.px(11)
         token = "accent" if current else "text2"
-        left += marks.paint_keycap(painter, theme, left, box.center().y(), self.letter(row), token) + theme.px(10)
-        right = theme.px(38) if isinstance(row, IncidentType) else theme.px(10)
+        left += marks.paint_keycap(painter, theme, left, box.center().y(), self.letter(row), token) + theme.px(8)
+        right = theme.px(31) if isinstance(row, IncidentType) else theme.px(10)
         words = QRectF(left, box.top(), box.right() - left - right, box.height())
-        used = marks.paint_text(painter, theme, words, row.label(language()), "strong" if current else "body")
+        role = "strong" if current else "body"
+        if marks.text_width(theme, row.label(language()), role) > words.width():
+            role = "small_strong" if current else "small"
+        used = marks.paint_text(painter, theme, words, row.label(language()), role)
         if isinstance(row, IncidentType):
-            centre = QPointF(box.right() - theme.px(20), box.center().y())
+            centre = QPointF(box.right() - theme.px(17), box.center().y())
             marks.paint_priority(painter, theme, centre, row.priority, 7.5)
         else:
             some = ", ".join(kind.label(language()).lower() for kind in row.types[:3])

@@ -116,7 +116,7 @@ class RingBar(QFrame):
         self._signed_in = True
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.icon = RingIcon(theme)
-        self.head = Label(theme, "ring.incoming", role="body", token="text2")
+        self.head = Label(theme, "ring.incoming", role="body", token="text2", elide=True)
         self.number = Label(theme, role="ring")
         self.word = Label(theme, role="strong", token="text2", elide=True)
         self.clock = RingClock(theme)
@@ -186,8 +186,9 @@ class RingBar(QFrame):
         self.head.setVisible(not on)
         self.word.setVisible(not on)
         self.clock.setVisible(not on)
-        self.wall.setVisible(not on)
-        self.number.tint("text", "caller" if on else "ring")
+        large = self.theme.scale >= 1.75
+        self.wall.setVisible(not on and not large)
+        self.number.tint("text", "caller" if on else "timer" if large else "ring")
         self.button.shrink(30 if on else 56, "strong" if on else "caller_button")
 
     def changeEvent(self, event: QEvent) -> None:

@@ -123,7 +123,9 @@ class Strip(QFrame):
         self.row.addWidget(self.timer)
         self.row.addWidget(self.you)
         self.row.addWidget(self.caller)
-        self.row.addSpacing(44)
+        self.spring = QWidget()
+        self.spring.setFixedWidth(30)
+        self.row.addWidget(self.spring)
         for button in (self.b_mute, self.b_hold, self.b_hang, self.b_done):
             self.row.addWidget(button)
         self.row.addWidget(self.wall)
@@ -132,6 +134,10 @@ class Strip(QFrame):
         large = self.theme.scale >= 1.75
         self.mark.setVisible(not large)
         self.under.setVisible(not large)
+        self.spring.setVisible(self.theme.scale < 1.25)
+        for button, icon in ((self.b_mute, "mic-off"), (self.b_hold, "hold"), (self.b_hang, "phone-down")):
+            button.show_icon(icon if self.theme.scale < 1.25 else "")
+        self.row.setSpacing(14 if self.theme.scale < 1.25 else 10)
         self._parts()
 
     # ---------------------------------------------------------------- showing
@@ -151,7 +157,7 @@ class Strip(QFrame):
         return not self.talking and self.on_line is not None
 
     def _parts(self) -> None:
-        talking, small = self.talking, self.theme.scale < 1.5
+        talking, small = self.talking, self.theme.scale < 1.25
         for part in (self.line_before_timer, self.timer, self.b_mute, self.b_hold, self.b_hang):
             part.setVisible(talking)
         for meter in (self.you, self.caller):

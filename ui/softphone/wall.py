@@ -42,11 +42,12 @@ class WallClock(QFrame):
         theme.changed.connect(self._measure)
 
     def _measure(self) -> None:
-        self.setFixedWidth(self.theme.px(146))
+        self.setFixedWidth(self.theme.px(146 if self.theme.scale < 1.5 else 116))
         self.setVisible(self.theme.scale < 1.75)
 
     def second(self, now_ms: int) -> None:
-        self.time.show_text(f"{figures.wall(now_ms, self.zone)} {zone_name(self.zone)}")
+        seconds = self.theme.scale < 1.5
+        self.time.show_text(f"{figures.wall(now_ms, self.zone, seconds)} {zone_name(self.zone)}")
         self.under.show_text(tr("strip.shift", shift=shift(now_ms, self.zone)))
 
 

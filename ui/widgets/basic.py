@@ -182,6 +182,12 @@ class Button(QPushButton, Spoken):
 
     minimumSizeHint = sizeHint
 
+    def show_icon(self, name: str) -> None:
+        """Another icon, or none where large text needs the room."""
+        self._icon_name = name
+        self.updateGeometry()
+        self.update()
+
     def shrink(self, height: int, role: str) -> None:
         """Take another height (px at 100 %) and text role."""
         self._height, self._text_role = height, role

@@ -24,6 +24,7 @@ class PageButton(QToolButton):
     def __init__(self, theme: Theme, page: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.theme, self.page = theme, page
+        self.room = 1000  # px this button may take from the rail's height
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Alt and the digit reach it from everywhere
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -42,7 +43,7 @@ class PageButton(QToolButton):
 
     def sizeHint(self) -> QSize:
         large = self.theme.scale >= 1.75
-        return QSize(71 if large else self.theme.px(67), 68 if large else self.theme.px(62))
+        return QSize(71 if large else self.theme.px(67), min(self.room, 68 if large else self.theme.px(62)))
 
     minimumSizeHint = sizeHint
 
@@ -63,10 +64,12 @@ class PageButton(QToolButton):
             marks.paint_text(painter, theme, under, digit, "small_strong" if on else "small", token, marks.CENTRE)
             return
         side = theme.px(20)
-        icons.paint_icon(painter, theme, ICONS[self.page], QRectF((box.width() - side) / 2, theme.px(8), side, side), token)
-        word = QRectF(1, theme.px(29), box.width() - 2, theme.px(17))
+        spare = min(0.0, box.height() - theme.px(62)) / 3
+        left = (box.width() - side) / 2
+        icons.paint_icon(painter, theme, ICONS[self.page], QRectF(left, theme.px(8) + spare, side, side), token)
+        word = QRectF(1, theme.px(29) + 1.5 * spare, box.width() - 2, theme.px(17))
         marks.paint_text(painter, theme, word, tr(f"page.{self.page}"), "strong" if on else "body", token, marks.CENTRE)
-        keys = QRectF(1, theme.px(43), box.width() - 2, theme.px(15))
+        keys = QRectF(1, theme.px(43) + 2 * spare, box.width() - 2, theme.px(15))
         marks.paint_text(painter, theme, keys, caps(f"page_{self.page}"), "hint", token if not on else "text2", marks.CENTRE)
 
 
@@ -79,7 +82,7 @@ class Mark(QWidget):
         self.setAccessibleName("Tahuri")
 
     def sizeHint(self) -> QSize:
-        return QSize(self.theme.px(67), self.theme.px(62))
+        return QSize(self.theme.px(67), self.theme.px(62) if self.theme.scale < 1.75 else 104)
 
     minimumSizeHint = sizeHint
 
@@ -175,7 +178,7 @@ class Rail(QToolBar):
         self.addWidget(spring)
         self.badge = PersonBadge(theme)
         self.badge.clicked.connect(lambda _on=False: self.person_pressed.emit())
-        self.addWidget(self.badge)
+        self.badge_place = self.addWidget(self.badge)
         self.retranslate()
 
     def show_page(self, page: str) -> None:
@@ -184,6 +187,15 @@ class Rail(QToolBar):
         for name, button in self.buttons.items():
             button.setChecked(name == page)
         self.group.setExclusive(True)
+
+    def fit(self, height: int) -> None:
+        """Share the window's height: with large text the pages come closer, and from 175 % the badge gives way."""
+        large = self.theme.scale >= 1.75
+        self.badge_place.setVisible(not large)
+        rest = height - self.mark.sizeHint().height() - (0 if large else self.badge.sizeHint().height()) - 8
+        for button in self.buttons.values():
+            button.room = max(44, rest // len(self.buttons))
+            button.updateGeometry()
 
     def retranslate(self) -> None:
         self.setAccessibleName(tr("rail.name"))

@@ -105,6 +105,7 @@ class StatusBar(QStatusBar):
             self.w_sound.say(tr("status.no_sound"), "amber" if null else "text2", "headset-off")
         else:
             self.w_sound.say(figures.plain(self.phone.output, 28) or tr("status.headset"), "text2", "headset")
+        self.w_sound.setVisible(self.theme.scale < 1.75)
         offset = self.link.clock_offset_ms if self.link else None
         off = offset is not None and abs(offset) >= CLOCK_WARN_MS
         self.w_clock.setVisible(off)
