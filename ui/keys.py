@@ -28,7 +28,7 @@ def bind(window: MainWindow) -> None:
     deeds.bind("hang_up", session.hang_up, session.is_talking)
     for name in (*NOISE, "information", "report"):
         deeds.bind(name, _press(window, name), session.can_type)
-    deeds.bind("undo", session.take_back, lambda: window.undo.running)
+    deeds.bind("undo", lambda: _undo(window), lambda: window.undo.running or _can_bring_back(window))
     deeds.bind("notify", page.agencies.next_step, lambda: page.busy and page.agencies.can_go())
     deeds.bind("save", form.finish, lambda: page.busy)
     deeds.bind("done", window.done, lambda: page.busy and not session.is_talking())
@@ -44,6 +44,13 @@ def bind(window: MainWindow) -> None:
     deeds.bind("map", lambda: _to(window, "map", page.map.setFocus))
     deeds.bind("board", lambda: (page.board if page.busy else page.idle_board).table.setFocus())
     deeds.bind("turn", page.turn.table.setFocus, lambda: not page.busy)
+    calls, shift = window.calls_page, window.shift_page
+    deeds.bind("abandoned", calls.abandoned.setFocus)
+    deeds.bind("every_call", calls.calls.setFocus)
+    deeds.bind("backs", calls.waiting.setFocus)
+    deeds.bind("queue", shift.queue.setFocus, lambda: shift.is_open)
+    deeds.bind("settle", shift.settle.setFocus, lambda: shift.is_open)
+    deeds.bind("who", window.sign_in_page.focus_people)
     for name in PAGES:
         deeds.bind(f"page_{name}", _page(window, name), lambda: window.may_look)
     deeds.bind("palette", window.next_palette)
@@ -52,6 +59,18 @@ def bind(window: MainWindow) -> None:
     deeds.bind("language", window.next_language)
     deeds.bind("sign_in", window.show_sign_in, lambda: window.desk.person is None)
     deeds.bind("sign_out", window.sign_out, lambda: window.desk.person is not None)
+
+
+def _can_bring_back(window: MainWindow) -> bool:
+    return window.page == "shift" and window.shift_page.can_undo
+
+
+def _undo(window: MainWindow) -> None:
+    """Ctrl+Z: the type of the call while that can be taken back, else the lead's last decision on the lead's page."""
+    if window.undo.running:
+        window.session.take_back()
+    elif _can_bring_back(window):
+        window.shift_page.undo()
 
 
 def _press(window: MainWindow, name: str) -> Callable[[], None]:

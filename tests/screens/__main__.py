@@ -28,12 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     width, height = (int(part) for part in asked.size.split("x"))
     with tempfile.TemporaryDirectory(prefix="tahuri-screens-") as scratch:
         gallery = Gallery(Path(scratch), (width, height))
-        try:
-            names = [name for name in asked.only.split(",") if name]
-            for path in gallery.make(asked.folder, names, every=asked.all):
-                print(path)
-        finally:
-            gallery.close()
+        names = [name for name in asked.only.split(",") if name]
+        for path in gallery.make(asked.folder, names, every=asked.all):
+            print(path)
     return 0
 
 

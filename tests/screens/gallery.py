@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from tests.screens import scene
-from tests.screens.seat import NOW, Seat, cheap_secrets, done, link_up
+from tests.screens.seat import NOW, Seat, cheap_secrets, done, link_down
 from ui import i18n
 from ui.bridge import Bridge
 from ui.main_window import MainWindow
 from ui.theme import Theme
 from workstation.domain.hlc import HandClock
-from workstation.domain.rows import LinkStatus, PhoneState, RingView
-from workstation.service import calls, people
+from workstation.domain.rows import PhoneState, RingView
+from workstation.service import calls
 from workstation.service.calls import Ring
 
 Look = tuple[str, str]  # palette, language
@@ -39,17 +40,14 @@ class Gallery:
         self.app = QApplication.instance() or QApplication([])
         self.size = size
         self._scratch = scratch
-        self._nights: dict[str, dict[int, Seat]] = {}
-        self._stories: dict[str, scene.Story] = {}
+        self._nights: dict[str, tuple[Path, scene.Story]] = {}
+        self._copies = 0
         self._stop: Callable[[], None] = lambda: None
+        self.seat: Seat
+        self.clock: HandClock
         self.window: MainWindow
         self.bridge: Bridge
         cheap_secrets()
-
-    def close(self) -> None:
-        for seats in self._nights.values():
-            for seat in seats.values():
-                seat.close()
 
     # -------------------------------------------------- making
     def make(self, folder: Path, names: list[str], *, every: bool = False) -> Iterator[Path]:
@@ -72,33 +70,40 @@ class Gallery:
         self.pump()
         return self.window.grab()
 
-    def seats(self, which: str) -> dict[int, Seat]:
-        """The desks of a night (`up`, or `cut` without the server), told when first asked for."""
+    def told(self, which: str) -> tuple[Path, scene.Story]:
+        """A night (`up`, or `cut` without the server) told once, its records closed: what pictures start from."""
         if which not in self._nights:
-            folder = self._scratch / f"{which}-{len(self._nights)}"
+            folder = self._scratch / which
             folder.mkdir()
             clock = HandClock(NOW - 9 * 3_600_000)
-            seats = self._nights[which] = {n: Seat(folder, n, clock) for n in (1, 2, 3)}
-            seats[3].staff()
-            scene.meet(scene.Story(seats))
-            seats[1].sign_in("op1")
-            seats[2].sign_in("op2")
-            seats[3].sign_in("op3")
-            self._stories[which] = scene.night(seats, cut=which == "cut")
+            seats = {n: Seat(folder, n, clock) for n in (1, 2, 3)}
+            try:
+                seats[3].staff()
+                scene.meet(scene.Story(seats))
+                for n, seat in seats.items():
+                    seat.sign_in(f"op{n}")
+                self._nights[which] = folder, scene.night(seats, cut=which == "cut")
+            finally:
+                for seat in seats.values():
+                    seat.close()
         return self._nights[which]
 
-    def story(self, which: str) -> scene.Story:
-        self.seats(which)
-        return self._stories[which]
-
-    def open(self, which: str, palette: str, person: str, status: LinkStatus | None = None) -> Seat:
-        """The window over Meja 3 of a night, with this person signed in ("" = nobody)."""
-        seat = self.seats(which)[3]
+    def open(self, which: str, palette: str, person: str) -> Seat:
+        """The window over a fresh copy of Meja 3 after a night, with this person signed in ("" = nobody)."""
+        folder, _ = self.told(which)
+        self._copies += 1
+        copy = self._scratch / f"copy-{self._copies}"
+        copy.mkdir()
+        for file in folder.glob("meja-3.*"):
+            shutil.copy(file, copy / file.name)
+        self.clock = HandClock(NOW)
+        seat = self.seat = Seat(copy, 3, self.clock, seed=100 + self._copies)
         if person:
             seat.sign_in(person)
-        elif seat.desk.person is not None:
-            done(people.sign_out(seat.desk))
-        seat.link.now = status or link_up()
+        if which == "up":
+            done(seat.store.acked(seat.store.vector()))
+        else:
+            seat.link.take(link_down(NOW - scene.LOST_MS, seat))
         self.bridge = Bridge()
         theme = Theme(palette)
         theme.apply()
@@ -106,7 +111,7 @@ class Gallery:
         self._stop = seat.store.listen(self.bridge.tell_changed)
         self.window.resize(*self.size)
         self.window.show()
-        self.bridge.tell_link(seat.link.now)
+        self.bridge.tell_link(seat.link.status())
         self.phone(QUIET)
         self.pump()
         return seat
@@ -114,13 +119,15 @@ class Gallery:
     def shut(self) -> None:
         self._stop()
         self.window.close()
+        self.settle()
         self.bridge.close()
         self.window.deleteLater()
         self.app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         self.app.processEvents()
+        self.seat.close()
 
-    def pump(self) -> None:
-        """Lets the window catch up: every question answered, every paint done, one tick of the clocks."""
+    def settle(self) -> None:
+        """Waits until every question the window asked has its answer."""
         until = time.monotonic() + PATIENCE_S
         quiet = 0
         while quiet < 3:
@@ -128,18 +135,33 @@ class Gallery:
             quiet = quiet + 1 if self.bridge.waiting == 0 else 0
             if time.monotonic() > until:
                 raise RuntimeError(f"{self.bridge.waiting} answers did not come within {PATIENCE_S:.0f} s")
+
+    def pump(self) -> None:
+        """Lets the window catch up: every question answered, every paint done, one tick of the clocks."""
+        self.settle()
         self.window.ticker.beat()
         self.app.processEvents()
+
+    def pass_s(self, seconds: float) -> None:
+        """Time goes by, and the window sees it."""
+        self.pump()
+        self.clock.advance(round(seconds * 1000))
+        self.pump()
 
     def phone(self, state: PhoneState) -> None:
         self.bridge.tell_phone(state)
 
-    def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier, text: str = "") -> None:
+    def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         """One key to whatever has the focus."""
-        target: QWidget = self.app.focusWidget() or self.window
-        for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
-            self.app.sendEvent(target, QKeyEvent(kind, key, modifiers, text))
-        self.app.processEvents()
+        QTest.keyClick(self.app.focusWidget() or self.window, key, modifiers)
+        self.pump()
+
+    def type(self, words: str) -> None:
+        """Letters to whatever has the focus, one after the other."""
+        for letter in words:
+            QTest.keyClicks(self.app.focusWidget() or self.window, letter)
+            self.app.processEvents()
+        self.pump()
 
 
 # ------------------------------------------------------ the screens
@@ -166,18 +188,16 @@ def ringing_without_number(gallery: Gallery, palette: str) -> None:
     _ring(gallery, palette, "", "no_sim")
 
 
-def _talk(gallery: Gallery, palette: str, which: str = "up", status: LinkStatus | None = None) -> Seat:
-    """A call answered 47 s ago whose caller has said where and what."""
-    seat = gallery.open(which, palette, "op3", status)
+def _talk(gallery: Gallery, palette: str) -> Seat:
+    """A call answered after four seconds; the clock stands six seconds into the conversation."""
+    seat = gallery.open("up", palette, "op3")
     offer = seat.ids.uid()
-    at = NOW - 51_000
-    done(calls.rang(seat.desk, Ring(offer, "081200004417", at, dialled="112")))
-    done(calls.answered(seat.desk, offer, at + 4000))
-    view = RingView(offer, "081200004417", "", "112", "mobile", at)
-    gallery.phone(replace(QUIET, ringing=(view,)))
-    gallery.pump()
-    gallery.phone(replace(QUIET, talking=offer, talking_since_at=at + 4000, rx_level=0.7, tx_level=0.4))
-    gallery.pump()
+    done(calls.rang(seat.desk, Ring(offer, "081200004417", NOW, dialled="112")))
+    gallery.phone(replace(QUIET, ringing=(RingView(offer, "081200004417", "", "112", "mobile", NOW),)))
+    gallery.pass_s(4)
+    done(calls.answered(seat.desk, offer, NOW + 4000))
+    gallery.phone(replace(QUIET, talking=offer, talking_since_at=NOW + 4000, rx_level=0.7, tx_level=0.4))
+    gallery.pass_s(6)
     return seat
 
 
@@ -185,47 +205,45 @@ def gate(gallery: Gallery, palette: str) -> None:
     _talk(gallery, palette)
 
 
-def _type(gallery: Gallery, words: str) -> None:
-    for letter in words:
-        gallery.press(Qt.Key.Key_unknown, text=letter)
+def prank(gallery: Gallery, palette: str) -> None:
+    """F5: typed by one key, the line open, the way back shown."""
+    _talk(gallery, palette)
+    gallery.press(Qt.Key.Key_F5)
+    gallery.pass_s(3)
 
 
 def in_call(gallery: Gallery, palette: str) -> None:
-    """Structure fire by keys: place, Enter, landmark, Enter, B, K; then a line of narrative."""
+    """Structure fire by keys: place, Enter, landmark, Enter, B, K; then the narrative, 47 s into the call."""
     _talk(gallery, palette)
-    _type(gallery, "batu m")
+    gallery.type("batu m")
     gallery.press(Qt.Key.Key_Return)
-    _type(gallery, "tanjakan Kebun Cengkeh, depan SD")
+    gallery.pass_s(11)
+    gallery.type("tanjakan Kebun Cengkeh, depan SD")
     gallery.press(Qt.Key.Key_Return)
-    _type(gallery, "bk")
-    gallery.pump()
-    _type(gallery, "api dari dapur, rumah kayu dua lantai")
+    gallery.pass_s(7)
+    gallery.type("bk")
+    gallery.pass_s(9)
+    gallery.type("api dari dapur, rumah kayu dua lantai")
     gallery.press(Qt.Key.Key_Return)
-    _type(gallery, "dua orang masih di lantai atas")
-    gallery.pump()
+    gallery.pass_s(14)
+    gallery.type("dua orang masih di lantai atas")
 
 
-def _down(minutes: int = 5) -> LinkStatus:
-    since = NOW - minutes * 60_000
-    sentence = "Meja ini bekerja sendiri; kirim ulang berjalan sendiri."
-    return LinkStatus("down", since, since - 1000, "hub:8112", 16, since + 2000, 12, sentence)
-
-
-def link_down(gallery: Gallery, palette: str) -> None:
+def server_away(gallery: Gallery, palette: str) -> None:
     """The incident with rival values open in the form while the server is away."""
-    gallery.open("cut", palette, "op3", _down())
-    gallery.window.open_incident(gallery.story("cut").incidents["fire"])
+    gallery.open("cut", palette, "op3")
+    gallery.window.open_incident(gallery.told("cut")[1].incidents["fire"])
     gallery.pump()
 
 
 def unsent(gallery: Gallery, palette: str) -> None:
-    gallery.open("cut", palette, "op3", _down())
+    gallery.open("cut", palette, "op3")
     gallery.window.show_page("unsent")
     gallery.pump()
 
 
 def lead(gallery: Gallery, palette: str) -> None:
-    gallery.open("cut", palette, "kepala1", _down())
+    gallery.open("cut", palette, "kepala1")
     gallery.window.show_page("shift")
     gallery.pump()
 
@@ -240,7 +258,7 @@ def calls_page(gallery: Gallery, palette: str) -> None:
     gallery.open("up", palette, "op3")
     gallery.window.show_page("calls")
     gallery.pump()
-    gallery.window.pages["calls"].abandoned.setFocus()  # type: ignore[attr-defined]
+    gallery.press(Qt.Key.Key_T, Qt.KeyboardModifier.AltModifier)
     gallery.pump()
 
 
@@ -258,8 +276,7 @@ def sign_in(gallery: Gallery, palette: str) -> None:
     """Somebody chose her name while a call rings over the page."""
     _ring(gallery, palette, "081300008804", "mobile", person="")
     gallery.window.sign_in_page.grid.press("4")
-    _type(gallery, "2468")
-    gallery.pump()
+    gallery.type("2468")
 
 
 def keys(gallery: Gallery, palette: str) -> None:
@@ -273,8 +290,9 @@ SCREENS: dict[str, Callable[[Gallery, str], None]] = {
     "ringing": ringing,
     "ringing_without_number": ringing_without_number,
     "gate": gate,
+    "prank": prank,
     "in_call": in_call,
-    "link_down": link_down,
+    "link_down": server_away,
     "unsent": unsent,
     "lead": lead,
     "lead_for_others": lead_for_others,

@@ -9,13 +9,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.screens.seat import NOW, Seat, done, exchange
+from tests.screens.seat import NOW, Seat, done, exchange, link_down
 from workstation.domain.ids import Uid
 from workstation.service import calls, dispatch, intake, views
 from workstation.service.calls import Ring
 from workstation.service.desk import Edit
 from workstation.service.dispatch import Plan
 
+LOST_MS = 5 * 60_000
 STAMPS = ("notified", "acknowledged", "departed", "arrived", "done")
 NOISE = ("prank", "prank", "prank", "silent", "wrong_number", "information", "information", "test", "report")
 
@@ -243,9 +244,10 @@ def night(seats: dict[int, Seat], *, cut: bool = False) -> Story:
     traffic(story)
     draft(story)
     rivals(story)
-    lost = NOW - 5 * 60_000
+    lost = NOW - LOST_MS
     if cut:
         story.at(lost, lambda: meet(story))
+        story.at(lost, lambda: seats[3].link.take(link_down(lost)))
         fire = story.incidents["fire"]
         three = seats[3]
         story.at(lost + 60_000, lambda: done(intake.note(three.desk, fire, "api padam, asap masih tebal")))

@@ -12,6 +12,7 @@ from workstation.domain.rows import LinkStatus
 from workstation.geo import gazetteer
 from workstation.service import catalogue, people
 from workstation.service.desk import Desk, Pending
+from workstation.service.status import LinkWord
 from workstation.settings import DeskSettings, Settings
 from workstation.store import Store
 
@@ -20,16 +21,6 @@ KEY = bytes(range(32))
 NOW = 1_795_284_767_000  # 22 Nov 2026, 03:12:47 at the centre (UTC+9)
 PIN = "24681357"
 PAGE = 200
-
-
-class HeardLink:
-    """The word on the wire a picture shows; a real desk's comes from its replica."""
-
-    def __init__(self, status: LinkStatus) -> None:
-        self.now = status
-
-    def status(self) -> LinkStatus:
-        return self.now
 
 
 class QuietLine:
@@ -55,18 +46,27 @@ class QuietLine:
 
 
 def link_up(at: int = NOW - 3_600_000) -> LinkStatus:
+    """The server answers, nothing waits."""
     return LinkStatus("up", at, NOW - 2000, "hub:8112", 0, None, 12, "")
+
+
+def link_down(since: int, seat: Seat | None = None) -> LinkStatus:
+    """The server has not answered since; what waits is what the desk's store says."""
+    unsent, oldest = seat.store.unsent() if seat is not None else (0, None)
+    sentence = "Server tidak menjawab. Meja ini bekerja sendiri dan mencoba lagi."
+    return LinkStatus("down", since, since - 1000, "hub:8112", unsent, oldest, 12, sentence)
 
 
 class Seat:
     """One desk with its own store file in `folder`; `desk` is what services and screens are given."""
 
-    def __init__(self, folder: Path, number: int, clock: HandClock) -> None:
+    def __init__(self, folder: Path, number: int, clock: HandClock, seed: int = 0) -> None:
         self.clock = clock
-        self.ids = SeededIds(number, clock)
+        self.ids = SeededIds(seed or number, clock)
         self.store = Store.open(folder / f"meja-{number}.db", KEY, clock=clock, ids=self.ids, site="ambon")
         self.line = QuietLine()
-        self.link = HeardLink(link_up())
+        self.link = LinkWord(self.store, clock)
+        self.link.take(link_up())
         settings = Settings(desk=DeskSettings(name=f"Meja {number}", prefix=f"AMB-{number}"))
         root = resources.path("")
         self.desk = Desk(

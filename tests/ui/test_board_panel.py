@@ -242,7 +242,9 @@ def test_a_row_is_opened_by_keys_alone(
     settled()
     opened: list[bytes] = []
     panel.opened.connect(opened.append)
+    panel.activateWindow()
     panel.table.setFocus()
+    qtbot.waitUntil(panel.table.hasFocus)
     qtbot.keyClick(panel.table, Qt.Key.Key_Down)
     qtbot.keyClick(panel.table, Qt.Key.Key_Return)
     assert opened == [panel.table.current_key()]

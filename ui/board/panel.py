@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from PySide6.QtCore import QEvent, Signal
@@ -22,8 +23,9 @@ from workstation.service.desk import Desk
 class BoardPanel(QFrame):
     """Open incidents of every desk, repainted row by row as they change.
 
-    `idle=True` is the large board with head and filters; False is the five lines under the form. Both may live at once:
-    each asks for its rows itself when `Changes` names an incident or an assignment.
+    `idle=True` is the large board with head and filters; False is the five lines under the form. It asks for its rows
+    when `Changes` names an incident or an assignment; with `asks=False` another board's `rows_changed` feeds it, so
+    that two boards of one window cost one question.
 
     Signals:
         opened(bytes): an incident was opened with Enter or a double click.
@@ -38,7 +40,14 @@ class BoardPanel(QFrame):
     rows_changed = Signal(object)
 
     def __init__(
-        self, desk: Desk, bridge: Bridge, theme: Theme, *, idle: bool = False, parent: QWidget | None = None
+        self,
+        desk: Desk,
+        bridge: Bridge,
+        theme: Theme,
+        *,
+        idle: bool = False,
+        asks: bool = True,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._desk, self._bridge, self.theme, self._idle = desk, bridge, theme, idle
@@ -52,9 +61,10 @@ class BoardPanel(QFrame):
         self.table = self._make_table()
         self._empty = Label(theme, "board.empty", token="text3", parent=self)
         self._lay_out()
-        bridge.changed.connect(self._changed)
         theme.changed.connect(self._restyle)
-        self.refresh()
+        if asks:
+            bridge.changed.connect(self._changed)
+            self.refresh()
 
     # -------------------------------------------------- build
     def _make_table(self) -> Table[BoardRow]:
@@ -114,11 +124,11 @@ class BoardPanel(QFrame):
         now = self._desk.clock.now_ms()
         self._bridge.ask(self._desk.ask(lambda db: views.board(db, now)), self._take, self._failed)
 
-    def show_rows(self, rows: tuple[BoardRow, ...]) -> None:
-        """Takes these as the open incidents (tests and the training page feed rows directly)."""
-        self._rows = rows
+    def show_rows(self, rows: object) -> None:
+        """Takes these BoardRow as the open incidents."""
+        self._rows = tuple(cast("Sequence[BoardRow]", rows))
         self._lay_rows()
-        self.rows_changed.emit(rows)
+        self.rows_changed.emit(self._rows)
 
     @property
     def open_rows(self) -> tuple[BoardRow, ...]:
@@ -149,7 +159,7 @@ class BoardPanel(QFrame):
 
     def _take(self, rows: object) -> None:
         self._asking = False
-        self.show_rows(tuple(cast("list[BoardRow]", rows)))
+        self.show_rows(rows)
         if self._stale:
             self._stale = False
             self.refresh()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from PySide6.QtCore import QRectF, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from ui import figures
@@ -60,7 +61,6 @@ class CallsPage(QWidget):
         bridge.changed.connect(self._changed)
         theme.changed.connect(self._measure)
         self._measure()
-        self.refresh()
 
     # -------------------------------------------------- build
     def _build(self) -> None:
@@ -148,9 +148,15 @@ class CallsPage(QWidget):
         self.left_behind.setFixedHeight(head + ABANDONED_ROWS * theme.px(36) + theme.px(24))
         self._right.setFixedWidth(theme.px(RIGHT_WIDTH))
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+
     # -------------------------------------------------- rows
     def refresh(self) -> None:
-        """Asks for the calls and the abandoned ones anew, one question at a time."""
+        """Asks for the calls and the abandoned ones anew, one question at a time; nothing while nobody looks."""
+        if not self.isVisible():
+            return
         if self._asking:
             self._stale = True
             return

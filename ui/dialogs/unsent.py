@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ui import figures
@@ -56,7 +56,7 @@ class UnsentPanel(Panel):
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "unsent.title", "Alt 8", parent=parent)
         self._desk, self._bridge = desk, bridge
-        self._asking = False
+        self._asking = self._stale = False
         self._oldest = Label(theme, role="number", token="amber", parent=self)
         self.head.addWidget(self._oldest)
         self.table: Table[UnsentRow] = Table(theme, _columns(desk), _key, row=30, name="unsent.title")
@@ -72,17 +72,30 @@ class UnsentPanel(Panel):
         bridge.changed.connect(self.refresh)
         bridge.link.connect(self._heard)
         self._unsent = -1
-        self.refresh()
 
     def refresh(self, _changes: object = None) -> None:
-        """Asks for the unsent rows anew, one question at a time."""
+        """Asks for the unsent rows anew, one question at a time; nothing while nobody looks."""
+        if not self.isVisible():
+            return
         if self._asking:
+            self._stale = True
             return
         self._asking = True
-        self._bridge.ask(self._desk.ask(views.unsent), self.show_rows, self._failed)
+        self._bridge.ask(self._desk.ask(views.unsent), self._take, self._failed)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def _take(self, rows: object) -> None:
+        self._asking = False
+        self.show_rows(rows)
+        if self._stale:
+            self._stale = False
+            self.refresh()
 
     def show_rows(self, rows: object) -> None:
-        self._asking = False
+        """Takes the unsent rows, whatever their order."""
         newest_first = sorted(cast("Sequence[UnsentRow]", rows), key=lambda row: -row.at)
         self._rows = tuple(newest_first)
         now = self._desk.clock.now_ms()
@@ -209,7 +222,8 @@ def _detail(desk: Desk, row: UnsentRow) -> str:
     elif call_type is not None:
         words = call_type.label(language())
     else:
-        words = tr(f"unsent.caller.{row.detail}") if known(f"unsent.caller.{row.detail}") else figures.plain(row.detail)
+        keys = (f"unsent.caller.{row.detail}", f"signin.role_{row.detail}")
+        words = next((tr(key) for key in keys if known(key)), figures.plain(row.detail))
     many = tr("unsent.items", n=row.count) if row.count > 1 else ""
     return " · ".join(part for part in (words, many) if part)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from ui import figures
@@ -25,6 +26,7 @@ from workstation.service.desk import Desk
 
 SETTLE_WIDTH = 436
 CHARTS_HEIGHT = 178
+CHARTS_LEAST = 140  # while a banner takes its share of the page
 FILTERS = ("all", "late_n", "drafts")
 HOURS = 8
 
@@ -127,8 +129,17 @@ class ShiftPage(QWidget):
         return queue
 
     def _measure(self) -> None:
-        self._charts.setFixedHeight(self.theme.px(CHARTS_HEIGHT))
+        roomy = self.height() >= self.theme.px(650)
+        self._charts.setFixedHeight(self.theme.px(CHARTS_HEIGHT if roomy else CHARTS_LEAST))
         self.settle.setFixedWidth(self.theme.px(SETTLE_WIDTH))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._measure()
 
     # -------------------------------------------------- who may
     def person_changed(self) -> None:
@@ -146,8 +157,8 @@ class ShiftPage(QWidget):
 
     # -------------------------------------------------- rows
     def refresh(self) -> None:
-        """Asks for everything on the page in one read, one question at a time; nothing while no lead is signed in."""
-        if not self._lead:
+        """Asks for everything on the page in one read, one question at a time; nothing while no lead looks at it."""
+        if not self._lead or not self.isVisible():
             return
         if self._asking:
             self._stale = True
@@ -188,6 +199,11 @@ class ShiftPage(QWidget):
         self._now = now_ms
         self.queue.tick(now_ms)
         self.desks.tick(now_ms)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether a decision made here can be taken back."""
+        return self._lead and self.settle.can_undo
 
     def undo(self) -> bool:
         """Ctrl+Z on this page; False when there is nothing to take back."""

@@ -76,7 +76,7 @@ class SettlePanel(Panel):
         self.own.hide()
         self._decide = QWidget()
         grid = QGridLayout(self._decide)
-        grid.setContentsMargins(0, 4, 0, 4)
+        grid.setContentsMargins(0, 2, 0, 2)
         grid.setSpacing(6)
         for n, button in enumerate((self.use_1, self.use_2, self.write, self.postpone)):
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -159,6 +159,10 @@ class SettlePanel(Panel):
             self._postponed = [*(key for key in self._postponed if key != _key(row)), _key(row)]
             self._rows = (*self._rows[1:], row)
             self._lay()
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._done)
 
     def undo(self) -> bool:
         """Takes the last decision back: both values wait again. False when there is none."""
@@ -276,7 +280,7 @@ class _Cards(QWidget):
         self.update()
 
     def _measure(self) -> None:
-        self.setFixedHeight(self.theme.px(140))
+        self.setFixedHeight(self.theme.px(134))
 
     def _words(self, value: Value) -> str:
         return value_words(self._desk, self._row.field.name, value.value) if self._row else ""

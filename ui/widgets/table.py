@@ -345,7 +345,7 @@ class Table(QTableView, Generic[R]):
         if self._wanted is not None and self.current_key() != self._wanted:
             row = self.rows.row_of(self._wanted)
             if row >= 0:
-                self.setCurrentIndex(self.rows.index(row, 0))
+                self.choose(self._wanted)
 
     _had_groups = False
 
@@ -363,7 +363,10 @@ class Table(QTableView, Generic[R]):
         """Makes the row of `key` current, or none; a key not shown yet becomes current when its row arrives."""
         self._wanted = key
         row = self.rows.row_of(key) if key is not None else -1
+        # The most urgent rows stay in sight: marking the form's own incident does not scroll them away.
+        self.setAutoScroll(False)
         self.setCurrentIndex(self.rows.index(row, 0) if row >= 0 else QModelIndex())
+        self.setAutoScroll(True)
         self.viewport().update()
 
     def tick(self, now_ms: int) -> None:
