@@ -156,7 +156,7 @@ def test_a_line_that_loses_its_engine_says_so_and_starts_another(tmp_path: Path)
         os.kill(first, signal.SIGKILL)
         second = told.wait(wire.Hello, count=2, deadline_s=15)
         assert second.pid != first and second.calls == () and told.line.started == 2
-        assert any("lost" in state.sentence for state in told.states)
+        assert any("hilang" in state.sentence for state in told.states)
         # The new engine knows from the journal what the old one was doing.
         assert told.wait(wire.Ended, offer=ring.offer).reason == "lost"
         assert told.line.state.talking is None

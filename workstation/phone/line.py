@@ -176,7 +176,7 @@ class Line:
                 self._gone.set()
             if not self._stopping.is_set():
                 log.warning("the phone engine is gone; it is looked for, or started again")
-                self._lost("the phone engine was lost and is being started again")
+                self._lost("Mesin telepon hilang dan sedang dinyalakan lagi; lihat apakah penelepon masih tersambung.")
 
     def _reach(self) -> Connection[Any, Any] | None:
         """The engine that runs, or a new one; None when neither can be had now."""
@@ -187,7 +187,7 @@ class Line:
             process = meeting.start_engine(self._order, self._command)
         except OSError as error:
             log.error("the phone engine can't be started: %s", error)
-            self._lost(f"the phone engine can't be started: {error}")
+            self._lost(f"Mesin telepon tidak dapat dinyalakan: {error}")
             return None
         self.started += 1
         deadline = self._clock.monotonic_s() + START_S
@@ -196,7 +196,7 @@ class Line:
             code = process.poll()
             if code:
                 log.error("the phone engine ended with %d; %s says why", code, self._folder / meeting.LOG_FILE)
-                self._lost(f"the phone engine doesn't start; {meeting.LOG_FILE} says why")
+                self._lost(f"Mesin telepon tidak mau menyala; sebabnya ada di {meeting.LOG_FILE}.")
                 return None
             connection = meeting.connect(self._folder)
             if connection is not None:
@@ -208,7 +208,7 @@ class Line:
             process.wait(START_S)
         if not self._stopping.is_set():
             log.error("the phone engine doesn't answer; %s may say why", self._folder / meeting.LOG_FILE)
-            self._lost(f"the phone engine doesn't answer; {meeting.LOG_FILE} may say why")
+            self._lost(f"Mesin telepon tidak menjawab; sebabnya mungkin ada di {meeting.LOG_FILE}.")
         return None
 
     def _listen(self, connection: Connection[Any, Any]) -> None:

@@ -28,6 +28,7 @@ RUNTIME_FILE = "engine.json"
 LOCK_FILE = "engine.lock"
 JOURNAL_FILE = "engine.journal"
 LOG_FILE = "engine.log"
+LOG_MOST = 1_000_000
 _ADDRESS_MOST = 100  # a path in AF_UNIX ends at 108 bytes
 
 
@@ -156,7 +157,10 @@ def start_engine(order: Order, command: Sequence[str] = ()) -> subprocess.Popen[
         options = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     if not getattr(sys, "frozen", False):
         options["cwd"] = str(Path(__file__).parents[2])
-    log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log_path = folder / LOG_FILE
+    if log_path.exists() and log_path.stat().st_size > LOG_MOST:
+        log_path.replace(log_path.with_suffix(".log.1"))
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
             [*(command or engine_command())], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, **options

@@ -24,7 +24,7 @@ class Standing:
         self._muted = False
         self._levels = (0.0, 0.0)
         self._upto = 0
-        self._engine = "the phone engine is being started"
+        self._engine = "Mesin telepon sedang dinyalakan."
 
     def engine_lost(self, sentence: str) -> None:
         """No engine answers: nothing rings and nobody talks as far as this desk can know."""

@@ -116,7 +116,7 @@ class Engine:
             herald = Herald(journal)
             last.callback(herald.close)
             password, fault = read_secret(self._settings.secret_file)
-            phone = Phone(self._settings, password, self._clock, self._ids, herald.say)
+            phone = Phone(self._settings, password, self._clock, self._ids, herald.say, fault=fault)
             for offer in journal.orphans:
                 herald.say(wire.Ended(offer=offer, reason="lost", at=self._clock.now_ms(), detail="the engine ended"))
             if fault:
@@ -176,7 +176,7 @@ class Engine:
             headset: Headset = await asyncio.to_thread(open_audio, self._settings)
         except Exception as error:
             log.exception("no sound device could be opened")
-            phone.no_headset(f"no sound: {error}")
+            phone.no_headset(f"Suara tidak dapat dibuka ({error}); panggilan tetap dicatat.")
         else:
             phone.use(headset)
 
@@ -229,7 +229,7 @@ def read_secret(path: str) -> tuple[str, str]:
     try:
         file = Path(path)
         if os.name == "posix" and file.stat().st_mode & 0o077:
-            return "", f"{path} can be read by others than its owner: chmod 600, then restart the phone"
+            return "", f"Berkas kata sandi {path} terbaca orang lain: chmod 600, lalu jalankan ulang."
         return file.read_text(encoding="utf-8").splitlines()[0].strip(), ""
     except (OSError, UnicodeDecodeError, IndexError) as error:
-        return "", f"no password in {path}: {error}"
+        return "", f"Kata sandi tidak terbaca dari {path} ({error}): periksa phone.secret_file."

@@ -81,6 +81,7 @@ class Phone:
         ids: Ids,
         say: Callable[[wire.Event], None],
         timers: Timers | None = None,
+        fault: str = "",
     ) -> None:
         self._settings, self._clock, self._ids, self._say = settings, clock, ids, say
         self._calls: dict[str, Call] = {}
@@ -92,7 +93,7 @@ class Phone:
         self._scanners: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
         self.muted = False
-        self.agent = Agent(settings, password, clock, ids, self, timers)
+        self.agent = Agent(settings, password, clock, ids, self, timers, fault)
 
     async def start(self) -> None:
         """Open the SIP port and register. Raises OSError."""
@@ -309,6 +310,7 @@ class Phone:
             if len(self._scanners) >= SCANNERS_MOST:
                 self._scanners.clear()
             self._scanners[host] = now
+            log.warning("unanswered: %s from %s, which is no peer of ours", method, source)
             self._say(wire.Scanner(source=source, at=now, method=method))
 
     # ---------------------------------------------------------------- ears

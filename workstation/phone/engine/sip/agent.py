@@ -53,6 +53,7 @@ class Agent:
         ids: Ids,
         listener: Listener,
         timers: Timers | None = None,
+        fault: str = "",
     ) -> None:
         self._settings, self._clock, self._ids, self._listener = settings, clock, ids, listener
         self.transactions = Transactions(self._token, timers)
@@ -64,7 +65,7 @@ class Agent:
         self._connections: set[TcpFlow] = set()
         self._outbound: TcpFlow | None = None
         self.registration = Registration(
-            settings, password, self.transactions, self._way_to_registrar, clock, self._token, listener.standing
+            settings, password, self.transactions, self._way_to_registrar, clock, self._token, listener.standing, fault
         )
 
     async def start(self) -> None:
@@ -106,7 +107,6 @@ class Agent:
             return
         session = self._sessions.get((message.call_id, tag(message.first("to"))))
         if not self._trusted(flow) and session is None:
-            log.warning("unanswered: %s from %s:%d, no peer of ours", message.method[:20], *flow.peer)
             self._listener.scanner(f"{flow.peer[0]}:{flow.peer[1]}", message.method[:20])
             return
         self.registration.inbound()
@@ -257,3 +257,6 @@ class Reachable:
 
     def send(self, data: bytes) -> None:
         self._connection.send(data)
+
+    def at_port(self, port: int) -> Reachable:
+        return self

@@ -36,6 +36,9 @@ class Flow(Protocol):
     def send(self, data: bytes) -> None:
         """Hand bytes to the network; what can't be sent is logged and left to the timers."""
 
+    def at_port(self, port: int) -> Flow:
+        """The same peer at another port; a connection stays what it is."""
+
 
 class UdpFlow:
     """One peer of the UDP socket."""
@@ -53,6 +56,9 @@ class UdpFlow:
 
     def send(self, data: bytes) -> None:
         self._socket.send(data, self.peer)
+
+    def at_port(self, port: int) -> UdpFlow:
+        return self if port == self.peer[1] else UdpFlow(self._socket, (self.peer[0], port))
 
 
 def own_host(bound: str, peer: Address) -> str:
@@ -180,6 +186,9 @@ class TcpFlow(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+
+    def at_port(self, port: int) -> TcpFlow:
+        return self
 
     @property
     def is_open(self) -> bool:

@@ -219,6 +219,12 @@ class Via:
     branch: str
     rport: bool
 
+    @property
+    def port(self) -> int:
+        """The port of sent-by, 5060 where it names none."""
+        number = self.sent_by.rpartition(":")[2]
+        return int(number) if number.isascii() and number.isdigit() and 0 < int(number) < 65_536 else 5060
+
 
 _SENT_BY = re.compile(r"SIP\s*/\s*[\d.]{1,9}\s*/\s*\w{1,16}\s+([^;,\s]{1,300}(?:\s*:\s*\d{1,5})?)", re.IGNORECASE)
 _BRANCH = re.compile(r";\s*branch\s*=\s*\"?([^;,\s\"]{1,300})", re.IGNORECASE)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from workstation.domain.hlc import Clock
 from workstation.phone.settings import PhoneSettings
 
+from .address import plain
 from .digest import Challenge, credentials, read_challenge
 from .flow import Flow
 from .message import Message
@@ -26,6 +27,11 @@ log = logging.getLogger("tahuri.phone")
 PATIENCE_S = 4.0
 """After so many seconds without an answer the registrar counts as lost (promise P4 asks for 5)."""
 TELL_INBOUND_MS = 3000
+
+NO_ANSWER = "Sentral telepon {} tidak menjawab; terus dicoba."
+UNREACHABLE = "Sentral telepon {} tidak terjangkau ({}); terus dicoba."
+REFUSED = "Akun telepon ditolak sentral ({}): periksa phone.user dan phone.secret_file."
+CAN_NOT = "Sentral telepon tidak dapat mendaftarkan meja ini ({}); terus dicoba."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,10 @@ class Standing:
 
 
 class Registration:
-    """One account at one registrar. `told` gets every change of standing; `way` gives the flow, or raises OSError."""
+    """One account at one registrar. `told` gets every change of standing; `way` gives the flow, or raises OSError.
+
+    `fault` is what is wrong with the password's file, "" for nothing; it is told when the registrar refuses us.
+    """
 
     def __init__(
         self,
@@ -50,7 +59,9 @@ class Registration:
         clock: Clock,
         token: Callable[[], str],
         told: Callable[[Standing], None],
+        fault: str = "",
     ) -> None:
+        self._fault = fault.replace("{", "").replace("}", "")
         self._settings, self._password, self._transactions, self._way = settings, password, transactions, way
         self._clock, self._token, self._told = clock, token, told
         self.standing = Standing("trying" if settings.registrar else "off", "", clock.now_ms(), None)
@@ -111,10 +122,10 @@ class Registration:
         try:
             response = await self._register(self._expires)
         except OSError as error:
-            self._stand("trying", f"{self._settings.registrar}: {error.strerror or error}")
+            self._stand("trying", UNREACHABLE.format(self._settings.registrar, error.strerror or error))
             return self._backoff(failures)
         if response is None:
-            self._stand("trying", f"no answer from {self._settings.registrar}")
+            self._stand("trying", NO_ANSWER.format(self._settings.registrar))
             return self._backoff(failures)
         if response.status < 300:
             self._stand("registered", "")
@@ -126,8 +137,9 @@ class Registration:
                 self._expires = int(least)
                 return 0.0
         refused = response.status in (401, 403, 404, 407)
-        words = "the account or its password is refused" if refused else "the registrar can't"
-        self._stand("failed" if refused else "trying", f"{words} ({response.status} {response.reason[:60]})")
+        words = (self._fault or REFUSED) if refused else CAN_NOT
+        said = f"{response.status} {plain(response.reason, 60)}"
+        self._stand("failed" if refused else "trying", words.format(said))
         return 15.0 if refused else self._backoff(failures)
 
     def _backoff(self, failures: int) -> float:
@@ -165,7 +177,7 @@ class Registration:
                     flow = await self._way()
                     response = await self._ask("OPTIONS", self._settings.aor, self._token(), self._token(), [], flow)
                     if response is None and self.standing.state == "registered":
-                        self._stand("trying", f"no answer from {self._settings.registrar}")
+                        self._stand("trying", NO_ANSWER.format(self._settings.registrar))
                         self.hurry()
             await asyncio.sleep(self._settings.probe_s if self.standing.state == "registered" else 0.2)
 

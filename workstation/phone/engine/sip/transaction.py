@@ -73,6 +73,8 @@ class ServerTransaction:
 
     def __init__(self, layer: Transactions, key: str, request: Message, via: Via, flow: Flow, to_tag: str) -> None:
         self._layer, self.key, self.request, self._via, self.flow = layer, key, request, via, flow
+        # Without rport the answer goes to the port the Via names (RFC 3261 section 18.2.2), else to where it came from.
+        self._reply = flow if via.rport else flow.at_port(via.port)
         self.to_tag = tag(request.first("to")) or to_tag
         self._clockwork = _Clockwork(layer.timers)
         self._last = b""
@@ -90,7 +92,7 @@ class ServerTransaction:
             return
         via = stamped(self._via, *self.flow.peer)
         self._last = respond(self.request, status, self.to_tag if status > 100 else "", via, headers, body)
-        self.flow.send(self._last)
+        self._reply.send(self._last)
         if status >= 200:
             self.final = status
             self._finish(status)
@@ -112,7 +114,7 @@ class ServerTransaction:
     def again(self) -> None:
         """The request came again, or the ACK doesn't come: say the last answer again."""
         if self._last:
-            self.flow.send(self._last)
+            self._reply.send(self._last)
 
     def take_ack(self) -> None:
         """The ACK is here."""
