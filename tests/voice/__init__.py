@@ -1,0 +1,1 @@
+"""Speech from text, and what happens when it hangs or is not there."""
