@@ -54,6 +54,7 @@ class Voice:
         self.sources: set[tuple[str, int]] = set()
         self.spoken = threading.Event()
         self._over = threading.Event()
+        self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._listen, name="voice-ear", daemon=True)]
         self._threads[0].start()
 
@@ -66,22 +67,21 @@ class Voice:
             self._threads[-1].start()
 
     def press(self, key: str, volume: int = 10) -> None:
-        """A key by RFC 4733 (payload type 101): three packets of it and three that end it."""
+        """A key by RFC 4733 (payload type 101): three packets of it and three that end it, all of one timestamp."""
         event = "0123456789*#ABCD".index(key)
+        with self._lock:
+            at = self._timestamp
+            for n in range(6):
+                end = 0x80 if n >= 3 else 0
+                self._send(101, n == 0, at, struct.pack("!BBH", event, end | volume, 160 * (n + 1)))
+
+    def _send(self, payload_type: int, marker: bool, timestamp: int, payload: bytes) -> None:
+        second = payload_type | (0x80 if marker else 0)
+        header = struct.pack("!BBHII", 0x80, second, self._seq & 0xFFFF, timestamp & 0xFFFFFFFF, self._ssrc)
+        self._seq += 1
         assert self._remote is not None
-        for n in range(6):
-            header = struct.pack(
-                "!BBHII",
-                0x80,
-                101 | (0x80 if n == 0 else 0),
-                self._seq & 0xFFFF,
-                self._timestamp & 0xFFFFFFFF,
-                self._ssrc,
-            )
-            self._seq += 1
-            self._sock.sendto(
-                header + struct.pack("!BBH", event, (0x80 if n >= 3 else 0) | volume, 160 * (n + 1)), self._remote
-            )
+        with contextlib.suppress(OSError):
+            self._sock.sendto(header + payload, self._remote)
 
     def _speak(self) -> None:
         start = time.monotonic()
@@ -92,18 +92,9 @@ class Voice:
             if offset >= len(self._coded):
                 payload = _SILENCE
                 self.spoken.set()
-            header = struct.pack(
-                "!BBHII",
-                0x80,
-                _ALAW | (0x80 if sent == 0 else 0),
-                self._seq & 0xFFFF,
-                self._timestamp & 0xFFFFFFFF,
-                self._ssrc,
-            )
-            self._seq += 1
-            self._timestamp += FRAME
-            with contextlib.suppress(OSError):
-                self._sock.sendto(header + payload, self._remote or ("", 0))
+            with self._lock:
+                self._send(_ALAW, sent == 0, self._timestamp, payload)
+                self._timestamp += FRAME
             sent += 1
 
     def _listen(self) -> None:

@@ -164,7 +164,8 @@ def pulse(sinks: Sequence[str] = ("headset", "loudspeaker")) -> Iterator[PulseSe
             "--daemonize=no",
             "--exit-idle-time=-1",
             "--use-pid-file=no",
-            "--high-priority=yes", "--realtime=yes",
+            "--high-priority=yes",
+            "--realtime=yes",
             "--log-level=warn",
             *modules,
         ]

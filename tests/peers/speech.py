@@ -53,7 +53,7 @@ def correlation(
     The delay of the whole is found first (cross-correlation). Then each window of `sent` looks for its own best lag
     within `slack_s` of that, and each `hop_s` of `sent` counts as the best window that holds it, because a playout may
     cut or stretch by some 10 ms here and there. Pieces weigh by their energy; one that is not in `heard` at all counts
-    as 0. Loudness does not matter, polarity does.
+    as 0. Loudness does not matter.
     """
     a, b = _centred(sent), _centred(heard)
     if not a.any() or not b.any():
