@@ -117,6 +117,12 @@ class Dialog:
             self.cseq += 1
         return self.request(method, headers, body)
 
+    def answer(self, request: bytes, body: bytes = SDP) -> None:
+        """Send a 200 to a request of the desk's."""
+        lines = ["SIP/2.0 200 OK", *(f"{n}: {field(request, n)}" for n in ("Via", "From", "To", "Call-ID", "CSeq"))]
+        lines += [f"Contact: <sip:c@{self.raw.host}:{self.raw.port}>", "Content-Type: application/sdp"]
+        self.raw.send("\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body)
+
     def learn(self, response: bytes) -> None:
         """Take the desk's tag and contact out of a response."""
         self.to_tag = field(response, "To").rpartition("tag=")[2]

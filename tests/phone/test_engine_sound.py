@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import wave
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.peers.caller import sipp
+from tests.peers.process import free_port
 from tests.peers.registrar import Pbx
-from tests.peers.rtp import Pcm
+from tests.peers.rtp import Pcm, Voice
 from tests.peers.speech import correlation, speech
-from tests.phone.desk import desk, settings_for
+from tests.phone.desk import Told, desk, settings_for
+from tests.phone.raw import SDP, Dialog, Raw
 from tests.waiting import wait_until
 from workstation.phone import wire
 
@@ -59,28 +63,90 @@ def test_each_side_hears_what_the_other_said(tmp_path: Path, pbx: Pbx) -> None:
     assert any(e.rx > 0.2 for e in told.all(wire.Levels)) and any(e.tx > 0.2 for e in told.all(wire.Levels))
 
 
-def test_hold_and_mute_are_silence_for_the_caller_and_the_stream_goes_on_after(tmp_path: Path, pbx: Pbx) -> None:
-    tone = (8000 * np.sin(np.arange(8000 * 60) * 2 * np.pi * 440 / 8000)).astype(np.int16)
-    write_wav(tmp_path / "mic.wav", tone)
+TONE = (8000 * np.sin(np.arange(8000 * 60) * 2 * np.pi * 440 / 8000)).astype(np.int16)
+
+
+def loud(voice: Voice, after: int) -> bool:
+    """Whether the last tenth of a second of what came after sample `after` is loud."""
+    heard = voice.heard()[after:].astype(float)
+    return len(heard) > 1600 and float(np.sqrt(np.mean(heard[-800:] ** 2))) > 1000
+
+
+def silent(voice: Voice) -> None:
+    """Wait until half a second more has come, all of it but its beginning silent."""
+    mark = len(voice.heard())
+    wait_until(lambda: len(voice.heard()) > mark + 4000, 5, what="silence is sent, not nothing")
+    assert not np.any(np.abs(voice.heard()[mark + 1600 :].astype(int)) > 100)
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Iterator[Callable[[], tuple[Told, Dialog, Voice, bytes]]]:
+    """Calls that are up, with the operator humming."""
+    write_wav(tmp_path / "mic.wav", TONE)
+    port = free_port()
     files = f"file:{tmp_path / 'mic.wav'},{tmp_path / 'ear.wav'}"
-    with desk(settings_for(tmp_path / "d", pbx, null_audio=False, input=files)) as told:
-        told.registered()
-        with sipp(pbx, tmp_path) as caller:
-            ring = told.wait(wire.Ringing)
-            told.line.answer(bytes.fromhex(ring.offer))
-            caller.answered()
+    with contextlib.ExitStack() as stack:
+        settings = settings_for(tmp_path / "d", port=port, peers=("127.0.0.1",), null_audio=False, input=files)
+        told = stack.enter_context(desk(settings))
 
-            def loud(after: int) -> bool:
-                heard = caller.heard()[after:].astype(float)
-                return len(heard) > 1600 and float(np.sqrt(np.mean(heard[-800:] ** 2))) > 1000
+        def begin() -> tuple[Told, Dialog, Voice, bytes]:
+            raw = stack.enter_context(Raw(port))
+            voice = Voice(np.zeros(0, np.int16))
+            stack.callback(voice.stop)
+            call = raw.dialog()
+            raw.send(call.invite(body=SDP.replace(b"40000", str(voice.port).encode())))
+            call.learn(raw.until("SIP/2.0 180"))
+            offer = bytes.fromhex(told.wait(wire.Ringing, sip_call_id=call.call_id).offer)
+            told.line.answer(offer)
+            raw.until("SIP/2.0 200")
+            raw.send(call.request("ACK"))
+            told.wait(wire.Answered, offer=offer.hex())
+            return told, call, voice, offer
 
-            wait_until(lambda: loud(0), 10, what="the operator is heard")
-            told.line.mute(True)
-            told.wait(wire.Muted, on=True)
-            mark = len(caller.heard())
-            wait_until(lambda: len(caller.heard()) > mark + 4000, 5, what="silence is sent, not nothing")
-            assert not loud(mark + 1600)
-            told.line.mute(False)
-            wait_until(lambda: loud(mark), 5, what="heard again after the mute")
-            told.line.hang_up()
-            caller.wait_over()
+        yield begin
+
+
+def changed(call: Dialog, voice: Voice, way: bytes = b"") -> None:
+    """Take the desk's re-INVITE."""
+    call.answer(call.raw.until("INVITE"), SDP.replace(b"40000", str(voice.port).encode()) + way)
+    call.raw.until("ACK")
+
+
+def test_mute_is_silence_for_the_caller(talk: Callable[[], tuple[Told, Dialog, Voice, bytes]]) -> None:
+    told, _, voice, _ = talk()
+    wait_until(lambda: loud(voice, 0), 10, what="the operator is heard")
+    told.line.mute(True)
+    told.wait(wire.Muted, on=True)
+    silent(voice)
+    told.line.mute(False)
+    mark = len(voice.heard())
+    wait_until(lambda: loud(voice, mark), 5, what="heard again after the mute")
+
+
+@pytest.mark.promise("P7")
+def test_of_two_callers_only_the_one_that_is_up_hears_the_operator(
+    talk: Callable[[], tuple[Told, Dialog, Voice, bytes]],
+) -> None:
+    told, first, one, offer = talk()
+    wait_until(lambda: loud(one, 0), 10, what="the operator is heard")
+    told.line.hold()
+    changed(first, one, b"a=recvonly\r\n")
+    told.wait(wire.Held, offer=offer.hex())
+    silent(one)
+    _, second, two, other = talk()
+    wait_until(lambda: loud(two, 0), 10, what="the second caller hears the operator")
+    silent(one)
+    # The first caller gives up while on hold: the second goes on hearing the operator.
+    first.raw.send(first.next("BYE"))
+    first.raw.until("SIP/2.0 200")
+    told.wait(wire.Ended, offer=offer.hex())
+    mark = len(two.heard())
+    wait_until(lambda: loud(two, mark), 5, what="the second caller still hears the operator")
+    told.line.hold()
+    changed(second, two, b"a=recvonly\r\n")
+    silent(two)
+    told.line.resume()
+    changed(second, two)
+    mark = len(two.heard())
+    wait_until(lambda: loud(two, mark), 5, what="heard again after the hold")
+    assert told.line.state.talking == other

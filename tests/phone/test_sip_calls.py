@@ -55,17 +55,6 @@ def bye(told: Told, call: Dialog, offer: bytes) -> None:
     assert told.wait(wire.Ended, offer=offer.hex()).reason == "caller_hung_up"
 
 
-def answer_ok(call: Dialog, request: bytes, body: bytes = SDP) -> None:
-    """A 200 to a request of the desk's."""
-    lines = ["SIP/2.0 200 OK", *(f"{n}: {field(request, n)}" for n in ("Via", "From", "To", "Call-ID", "CSeq"))]
-    lines += [
-        f"Contact: <sip:c@{call.raw.host}:{call.raw.port}>",
-        "Content-Type: application/sdp",
-        f"Content-Length: {len(body)}",
-    ]
-    call.raw.send("\r\n".join([*lines, "", ""]).encode() + body)
-
-
 def test_a_repeated_invite_rings_once_and_is_answered_again(told: Told, raw: Raw) -> None:
     call = raw.dialog()
     offer = rung(told, call)
@@ -139,7 +128,7 @@ def test_the_desk_hangs_up(told: Told, raw: Raw) -> None:
     told.line.hang_up()
     end = raw.until("BYE")
     assert field(end, "To").endswith(call.from_tag) and field(end, "From").endswith(call.to_tag)
-    answer_ok(call, end, b"")
+    call.answer(end, b"")
     assert told.wait(wire.Ended, offer=offer.hex()).reason == "desk_hung_up"
     assert raw.silent(0.8)  # answered once, not repeated
 
@@ -152,7 +141,7 @@ def test_a_bye_waits_for_the_ack(told: Told, raw: Raw) -> None:
     told.line.hang_up()
     assert told.wait(wire.Ended, offer=offer.hex()).reason == "desk_hung_up"
     raw.send(call.request("ACK"))
-    answer_ok(call, raw.until("BYE"), b"")
+    call.answer(raw.until("BYE"), b"")
 
 
 def test_hold_and_resume_by_the_desk(told: Told, raw: Raw) -> None:
@@ -161,14 +150,14 @@ def test_hold_and_resume_by_the_desk(told: Told, raw: Raw) -> None:
     told.line.hold()
     ask = raw.until("INVITE")
     assert b"a=sendonly" in ask
-    answer_ok(call, ask, SDP + b"a=recvonly\r\n")
+    call.answer(ask, SDP + b"a=recvonly\r\n")
     assert field(raw.until("ACK"), "CSeq") == field(ask, "CSeq").replace("INVITE", "ACK")
     assert told.wait(wire.Held, offer=offer.hex()).by == "desk"
     wait_until(lambda: told.line.state.held, 3)
     told.line.resume()
     ask = raw.until("INVITE")
     assert b"a=sendrecv" in ask
-    answer_ok(call, ask)
+    call.answer(ask)
     raw.until("ACK")
     assert told.wait(wire.Resumed, offer=offer.hex()).by == "desk"
     wait_until(lambda: not told.line.state.held, 3)
@@ -203,19 +192,19 @@ def test_a_second_call_while_talking_waits_and_is_answered_by_holding_the_first(
     came = [raw.receive(), raw.receive()]
     ask = next(data for data in came if data.startswith(b"INVITE"))
     assert any(data.startswith(b"SIP/2.0 200") for data in came)
-    answer_ok(first, ask, SDP + b"a=recvonly\r\n")
+    first.answer(ask, SDP + b"a=recvonly\r\n")
     raw.until("ACK")
     raw.send(second.request("ACK"))
     told.wait(wire.Held, offer=one.hex())
     told.wait(wire.Answered, offer=two.hex())
     wait_until(lambda: told.line.state.talking == two, 3)
     told.line.hang_up()
-    answer_ok(second, raw.until("BYE"), b"")
+    second.answer(raw.until("BYE"), b"")
     told.wait(wire.Ended, offer=two.hex())
     wait_until(lambda: (told.line.state.talking, told.line.state.held) == (one, True), 3)
     told.line.resume()
     ask = raw.until("INVITE")
-    answer_ok(first, ask)
+    first.answer(ask)
     raw.until("ACK")
     bye(told, first, one)
 

@@ -227,7 +227,8 @@ class Phone:
     def _direct(self, call: Call) -> None:
         on = not call.held
         if call.media is not None:
-            call.media.set_direction(send=on and not call.held_by_caller, recv=on)
+            # A caller on hold gets silence, not nothing: without RTP a PBX may take the call for dead.
+            call.media.set_direction(send=not call.held_by_caller, recv=on)
         if self._floor is not None and call.seat is not None:
             (self._floor.give if on else self._floor.take)(call.seat)
 
