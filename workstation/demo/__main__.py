@@ -10,7 +10,6 @@ import click
 
 from workstation.demo.play import Play
 from workstation.demo.report import Report
-from workstation.demo.stage import set_stage
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 
@@ -26,20 +25,15 @@ def main(as_json: bool, pictures: Path | None) -> None:
     report = Report(clock, as_json)
     kept = pictures or Path(tempfile.mkdtemp(prefix="tahuri-pictures-"))
     kept.mkdir(parents=True, exist_ok=True)
-    shots: list[str] = []
+    play = Play(report, kept, clock, SystemIds(clock))
     trouble = ""
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="tahuri-demo-") as folder,
-            set_stage(Path(folder), report, clock, SystemIds(clock)) as stage,
-        ):
-            play = Play(stage, report, kept)
-            shots = play.shots
-            play.run()
+        with tempfile.TemporaryDirectory(prefix="tahuri-demo-") as folder:
+            play.run(Path(folder))
     except Exception as error:
         report.ok = False
         trouble = f"{type(error).__name__}: {error}"
-    report.close(shots, trouble)
+    report.close(play.shots, trouble)
     sys.exit(0 if report.ok else 1)
 
 

@@ -22,6 +22,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QTableView, QWidget
 
 from workstation.app import open_window
+from workstation.domain.hlc import SystemClock
 from workstation.settings import load
 
 Answer = dict[str, Any]
@@ -73,6 +74,7 @@ class Puppet(QObject):
         super().__init__()
         self._window = window
         self._stop = stop
+        self._clock = SystemClock()
         self.told.connect(self._obey, Qt.ConnectionType.QueuedConnection)
         self._reader = threading.Thread(target=self._read, name="puppet-strings", daemon=True)
 
@@ -103,13 +105,18 @@ class Puppet(QObject):
         popup = QApplication.activePopupWidget()
         return QApplication.focusWidget() or popup or self._window
 
-    def _do_key(self, keys: str) -> None:
+    def _do_key(self, keys: str) -> Answer:
+        at = self._clock.now_ms()
         sequence = QKeySequence(keys)[0]
         QTest.keyClick(self._target(), sequence.key(), sequence.keyboardModifiers())
+        return {"at": at}
 
-    def _do_type(self, text: str) -> None:
+    def _do_type(self, text: str) -> Answer:
+        at = 0
         for letter in text:
+            at = self._clock.now_ms()
             QTest.keyClicks(self._target(), letter)
+        return {"at": at}
 
     def _do_see(self) -> Answer:
         focus = QApplication.focusWidget()

@@ -27,10 +27,6 @@ STEPS = {
 }
 
 
-class StepFailed(Exception):
-    """A step of the demonstration did not hold; the message says what was seen instead."""
-
-
 class Report:
     """Collects the steps in order; `ok` is False from the first that failed."""
 
