@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +57,12 @@ class Gazetteer:
         self._by_code: Mapping[str, Village] = {village.code: village for village in villages}
         names = [(village.name, village) for village in villages]
         names += [(part, village) for village in villages if "/" in village.name for part in village.name.split("/")]
-        self._names = tuple((fold(name), village) for name, village in (*names, *other_names))
-        count: dict[str, int] = {}
-        for village in villages:
-            count[fold(village.name)] = count.get(fold(village.name), 0) + 1
+        count = Counter(fold(village.name) for village in villages)
         self._twice = frozenset(name for name, times in count.items() if times > 1)
+        # A name that two places share can be typed with its kind, as it is shown.
+        kinds = [(f"{v.name} {v.kind}", v) for v in villages if fold(v.name) in self._twice and v.kind != "kecamatan"]
+        kinds += [(f"kecamatan {village.name}", village) for village in villages if village.kind == "kecamatan"]
+        self._names = tuple((fold(name), village) for name, village in (*names, *kinds, *other_names))
         self.villages = tuple(village for village in villages if village.kind != "kecamatan")
         self.districts = tuple(village for village in villages if village.kind == "kecamatan")
 

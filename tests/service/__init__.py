@@ -1,0 +1,1 @@
+"""What a person can do, on a real encrypted record with a clock moved by hand."""
