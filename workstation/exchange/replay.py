@@ -22,7 +22,7 @@ TOLD_EVERY_S = 0.5
 
 @dataclass(slots=True)
 class Outcome:
-    """What a replay did. `already` are calls of an earlier run of the same file; `rejected` stay out of the record."""
+    """What a replay did. `already` are calls an earlier run brought; `rejected` rows stay out of the record."""
 
     rows: int = 0
     calls: int = 0
@@ -75,11 +75,12 @@ def replay(
     outcome = Outcome(rows=table.rows, rejected=list(table.rejected))
     checkpoint = f"replay.{mapping.name}.{table.digest}"
     outcome.already = min(int(desk.kept(checkpoint, 0).result()), len(table.calls))
+    start = outcome.already
     waiting: deque[tuple[CallRecord, Pending[int]]] = deque()
     told_s = start_s
-    for place in range(outcome.already, len(table.calls)):
+    for place in range(start, len(table.calls)):
         call = table.calls[place]
-        if speed and place > outcome.already:
+        if speed and place > start:
             pause((call.received - table.calls[place - 1].received) / 1000 / speed)
         waiting.append((call, desk.together(_whole(call, mapping, checkpoint, place + 1))))
         if len(waiting) >= IN_FLIGHT:
@@ -98,19 +99,25 @@ def replay(
 
 def _settle(call: CallRecord, pending: Pending[int], outcome: Outcome) -> None:
     try:
-        outcome.assignments += pending.result()
+        made = pending.result()
     except Refused as error:
         outcome.rejected += [Rejected(unit.row, str(error)) for unit in call.units]
         return
+    if not made:
+        outcome.already += 1
+        return
+    outcome.assignments += made
     outcome.calls += 1
     outcome.incidents += 1
 
 
 def _whole(call: CallRecord, mapping: TableMap, checkpoint: str, done: int) -> Callable[[Desk], int]:
     def write(desk: Desk) -> int:
-        made = write_call(desk, call, mapping)
         desk.keep(checkpoint, done)
-        return made
+        # Publications overlap: a call that another file brought is left as it is.
+        if desk.knows(_uid(mapping.name, "call", call)).result():
+            return 0
+        return write_call(desk, call, mapping)
 
     return write
 

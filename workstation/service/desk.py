@@ -17,7 +17,7 @@ from workstation.service import clocks
 from workstation.service.catalogue import Catalogue
 from workstation.service.tries import Tries
 from workstation.settings import Settings
-from workstation.store import Database, Store, Tx
+from workstation.store import Database, Store, Tx, reads
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -142,6 +142,12 @@ class Desk:
         if self._tx is not None:
             return _done(fn, self)
         return then(self.store.write(lambda tx: fn(self._inside(tx))), lambda written: written.value)
+
+    def knows(self, entity: Uid) -> Pending[bool]:
+        """Say whether any op of the record speaks of an entity."""
+        if self._tx is not None:
+            return _done(lambda tx: tx.state(entity) is not None, self._tx)
+        return self.ask(lambda db: reads.state(db, entity) is not None)
 
     def keep(self, name: str, value: str | int) -> Pending[Changes]:
         """Keep a value beside the record on this machine alone, in the same transaction as what is written with it."""

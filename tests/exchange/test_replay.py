@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import resources
+from tests.service.desks import a_desk
+from workstation.domain.rows import BoardRow, IncidentView, Step
+from workstation.exchange import replay as replaying
+from workstation.exchange.mapping import MappingWrong, TableMap, Unreadable, load, point
+from workstation.exchange.replay import Outcome, replay
+from workstation.exchange.replay import Step as Progress
+from workstation.exchange.table import read
+from workstation.service import views
+from workstation.service.desk import Desk
+from workstation.store import Store
+
+SAMPLE = Path(__file__).with_name("sample_fire_calls.csv")
+MAPPING = load(resources.path("imports/datasf_fire.toml"))
+REAL = Path(__file__).parents[3] / "shared" / "data" / "sf_fire_calls_2020.csv"
+BROKEN = {6: "received", 7: "call", 9: "already", 10: "response", 11: "unit", 12: "34"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with a_desk(tmp_path) as desk:
+        yield desk
+
+
+def at(words: str) -> int:
+    return int(datetime.fromisoformat(words).replace(tzinfo=ZoneInfo("America/Los_Angeles")).timestamp() * 1000)
+
+
+def incidents(desk: Desk) -> dict[str, IncidentView]:
+    """Every incident of the record by the join key of its call."""
+
+    def ask(db) -> dict[str, IncidentView]:
+        rows = db.conn.execute(
+            "select offer.key, link.incident from link join offer on offer.uid = link.call"
+        ).fetchall()
+        return {key: view for key, uid in rows if (view := views.incident(db, uid)) is not None}
+
+    return desk.ask(ask).result()
+
+
+def stamps(desk: Desk, number: str) -> list[tuple[object, ...]]:
+    rows = incidents(desk)[f"datasf:{number}"].assignments
+    return [(r.unit, r.step, r.notified_at, r.departed_at, r.arrived_at, r.done_at) for r in rows]
+
+
+def test_the_sample_gives_its_calls_units_and_stamps(desk: Desk) -> None:
+    told = replay(desk, SAMPLE, MAPPING).as_dict()
+    assert (told["rows"], told["calls"], told["incidents"], told["assignments"]) == (12, 5, 5, 6)
+    # Two units of one call whose rows are not neighbours; the second never came on scene.
+    first, second = stamps(desk, "210020001")
+    assert first == (
+        "E01", Step.DONE, at("2021-01-02T23:59:00"), at("2021-01-02T23:59:50"), at("2021-01-03T00:04:00"),
+        at("2021-01-03T01:10:00"),
+    )  # fmt: skip
+    assert second[0] == "T01" and second[4] is None
+    fire = incidents(desk)["datasf:210020001"]
+    assert (fire.row.type, fire.row.priority, fire.row.lat, fire.row.status) == ("structure_fire", 1, 37.5, "closed")
+    assert fire.row.opened_at == at("2021-01-02T23:58:40")
+    assert "Structure Fire · Alarm · Fire" in [note.text for note in fire.notes]
+    (call,) = [desk.ask(lambda db, uid=uid: views.call(db, uid)).result() for uid in fire.calls]
+    assert call is not None
+    assert (call.rang_at, call.status, call.type) == (at("2021-01-02T23:58:00"), "ended", "emergency")
+
+
+def test_a_row_that_cannot_be_read_is_named_and_the_rest_goes_in(desk: Desk) -> None:
+    rejected = {item.row: item.reason for item in replay(desk, SAMPLE, MAPPING).rejected}
+    assert set(rejected) == set(BROKEN)
+    assert all(why in rejected[row] for row, why in BROKEN.items()), rejected
+
+
+def test_what_is_unknown_to_the_mapping_is_kept_in_words(desk: Desk) -> None:
+    replay(desk, SAMPLE, MAPPING)
+    medical = incidents(desk)["datasf:210020002"]
+    assert medical.row.type == "" and medical.row.priority == 3
+    assert [note.text for note in medical.notes] == ["Medical Incident · Alarm · Code 2 Transport"]
+    assert (medical.disposition, medical.assignments[0].agency) == ("taken_to_hospital", "psc119")
+    drowned = incidents(desk)["datasf:210020005"]
+    assert (drowned.row.lat, drowned.row.place) == (None, "Sampletown")
+
+
+def test_an_incident_whose_unit_never_came_free_stays_open(desk: Desk) -> None:
+    replay(desk, SAMPLE, MAPPING)
+    rows: list[BoardRow] = desk.ask(lambda db: views.board(db, desk.clock.now_ms())).result()
+    assert [(row.type, row.status) for row in rows] == [("drowning", "dispatched")]
+
+
+def test_both_forms_of_time_are_read(desk: Desk) -> None:
+    replay(desk, SAMPLE, MAPPING)
+    (unit,) = stamps(desk, "210020009")
+    assert unit[2] == at("2021-01-02T15:01:00") and unit[5] == at("2021-01-02T15:30:00")
+
+
+def test_a_second_run_imports_nothing_twice(desk: Desk) -> None:
+    replay(desk, SAMPLE, MAPPING)
+    before = desk.store.vector()
+    told = replay(desk, SAMPLE, MAPPING)
+    assert (told.calls, told.assignments, told.already) == (0, 0, 5)
+    assert desk.store.vector() == before
+
+
+def test_the_same_call_in_another_file_is_not_imported_twice(desk: Desk, tmp_path: Path) -> None:
+    replay(desk, SAMPLE, MAPPING)
+    before = desk.store.vector()
+    longer = tmp_path / "longer.csv"
+    longer.write_text(SAMPLE.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    told = replay(desk, longer, MAPPING)
+    assert (told.already, told.calls, told.rejected != []) == (5, 0, True)
+    assert desk.store.vector() == before
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replaying, "IN_FLIGHT", 1)
+    written = replaying.write_call
+    left = 3
+
+    def cut(desk: Desk, call, mapping: TableMap) -> int:
+        nonlocal left
+        if not left:
+            raise KeyboardInterrupt
+        left -= 1
+        return written(desk, call, mapping)
+
+    with a_desk(tmp_path) as desk:
+        monkeypatch.setattr(replaying, "write_call", cut)
+        with pytest.raises(KeyboardInterrupt):
+            replay(desk, SAMPLE, MAPPING)
+        assert len(incidents(desk)) == 3
+    monkeypatch.setattr(replaying, "write_call", written)
+    with a_desk(tmp_path) as desk:
+        told = replay(desk, SAMPLE, MAPPING)
+        assert (told.already, told.calls) == (3, 2)
+        assert len(incidents(desk)) == 5
+    with a_desk(tmp_path / "whole", seed=9) as other:
+        replay(other, SAMPLE, MAPPING)
+        cut_off = sorted((view.row.number, view.row.type, view.row.status) for view in incidents(other).values())
+    with a_desk(tmp_path) as desk:
+        assert cut_off == sorted((view.row.number, view.row.type, view.row.status) for view in incidents(desk).values())
+
+
+def test_a_call_the_services_refuse_is_named_whole_and_leaves_nothing(desk: Desk) -> None:
+    told = replay(desk, SAMPLE, replace(MAPPING, types={"Structure Fire": "no such type"}))
+    assert told.calls == 4
+    assert {2, 4} < {item.row for item in told.rejected}
+    assert "datasf:210020001" not in incidents(desk)
+
+
+def test_other_years_call_their_columns_otherwise(desk: Desk, tmp_path: Path) -> None:
+    names = {
+        "Call Number": "call_number",
+        "Unit ID": "unit_id",
+        "Received DtTm": "received_dttm",
+        "Entry DtTm": "entry_dttm",
+        "On Scene DtTm": "ON SCENE DTTM",
+        "Neighborhooods - Analysis Boundaries": "neighborhoods_analysis_boundaries",
+        "Location": "case_location",
+    }
+    with SAMPLE.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    other = tmp_path / "other.csv"
+    with other.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows([[names.get(name, name) for name in header], *rows])
+    assert replay(desk, other, MAPPING).assignments == 6
+    fire = incidents(desk)["datasf:210020001"]
+    assert (fire.row.place, fire.row.lat) == ("North Quay, Sampletown", 37.5)
+    assert fire.assignments[0].arrived_at == at("2021-01-03T00:04:00")
+
+
+def test_a_table_without_a_needed_column_is_refused(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "no.csv"
+    file.write_text("Call Number,Received DtTm\n1,01/02/2021 11:58:00 PM\n", encoding="utf-8")
+    with pytest.raises(MappingWrong, match="Unit ID or unit_id"):
+        replay(desk, file, MAPPING)
+    file.write_text("", encoding="utf-8")
+    with pytest.raises(MappingWrong, match="empty"):
+        replay(desk, file, MAPPING)
+
+
+def test_broken_bytes_cost_their_own_row(tmp_path: Path) -> None:
+    lines = SAMPLE.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b"SAMPLE ST", b"SAMPL\xff ST")
+    file = tmp_path / "bytes.csv"
+    file.write_bytes(b"".join(lines))
+    table = read(file, MAPPING)
+    assert (2, "address: not UTF-8 text") in [(item.row, item.reason) for item in table.rejected]
+    assert table.rows == 12 and len(table.calls) == 5
+
+
+def test_speed_keeps_the_records_own_pace(desk: Desk) -> None:
+    pauses: list[float] = []
+    replay(desk, SAMPLE, MAPPING, speed=60.0, pause=pauses.append)
+    assert pauses == [120.0, 150.0, 150.0, 538.0]
+
+
+def test_progress_is_told_to_the_end(desk: Desk) -> None:
+    told: list[Progress] = []
+    replay(desk, SAMPLE, MAPPING, told=told.append)
+    assert (told[-1].done, told[-1].calls, told[-1].rows) == (5, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [("(37.5, -122.25)", (37.5, -122.25)), ("POINT (-122.25 37.5)", (37.5, -122.25)), ("97.5, 0", None), ("", None)],
+)
+def test_points_are_read_both_ways_round(written: str, read_as: tuple[float, float] | None) -> None:
+    assert point(written) == read_as
+
+
+def test_a_time_in_no_known_form_is_unreadable() -> None:
+    assert MAPPING.time("") is None
+    assert MAPPING.time("2021-01-02T15:01:00+00:00") == 1_609_599_660_000
+    with pytest.raises(Unreadable, match="yesterday"):
+        MAPPING.time("yesterday")
+
+
+@pytest.mark.parametrize("cut", ["name =", "zone =", "[columns]", 'agency = "damkar"'])
+def test_a_mapping_with_something_missing_says_what(tmp_path: Path, cut: str) -> None:
+    source = resources.path("imports/datasf_fire.toml").read_text(encoding="utf-8")
+    assert cut in source
+    file = tmp_path / "map.toml"
+    file.write_text(source.replace(cut, f"x_{cut}" if "[" not in cut else "[other]", 1), encoding="utf-8")
+    with pytest.raises(MappingWrong, match=r"map\.toml"):
+        load(file)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real file, public but not part of the project, is not here")
+def test_the_real_publication_gives_its_calls(tmp_path: Path) -> None:
+    with REAL.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with a_desk(tmp_path) as desk:
+        told: Outcome = replay(desk, REAL, MAPPING)
+        json.dumps(told.as_dict())
+        assert (told.rows, told.calls, told.incidents, told.assignments) == (10410, 5292, 5292, 10410)
+        assert told.rejected == []
+        _stamps_agree(desk.store, rows)
+
+
+def _stamps_agree(store: Store, rows: list[dict[str, str]]) -> None:
+    """Every stamp of the record against the file, read here by another way."""
+    sql = """select offer.key, assignment.unit, call.rang_at, incident.opened_at, assignment.notified_at,
+             assignment.departed_at, assignment.arrived_at, assignment.done_at from assignment
+             join incident on incident.uid = assignment.incident join link on link.incident = incident.uid
+             join offer on offer.uid = link.call join call on call.uid = offer.call"""
+    columns = ("Received DtTm", "Entry DtTm", "Dispatch DtTm", "Response DtTm", "On Scene DtTm", "Available DtTm")
+    zone = ZoneInfo("America/Los_Angeles")
+
+    def ms(words: str) -> int | None:
+        if not words:
+            return None
+        return int(datetime.strptime(words, "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=zone).timestamp() * 1000)
+
+    expected = {
+        (f"datasf:{row['Call Number']}", row["Unit ID"]): tuple(ms(row[name]) for name in columns) for row in rows
+    }
+    found = store.read(lambda db: {(row[0], row[1]): tuple(row[2:]) for row in db.conn.execute(sql)}).result()
+    assert found == expected
