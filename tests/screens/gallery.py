@@ -50,14 +50,16 @@ class Gallery:
         cheap_secrets()
 
     # -------------------------------------------------- making
-    def make(self, folder: Path, names: list[str], *, every: bool = False) -> Iterator[Path]:
-        """Saves each screen in its looks, yielding the paths as they are done."""
+    def make(
+        self, folder: Path, names: list[str], *, every: bool = False, looks: tuple[Look, ...] = ()
+    ) -> Iterator[Path]:
+        """Saves each screen in its looks (or in those given), yielding the paths as they are done."""
         unknown = set(names) - set(SCREENS)
         if unknown:
             raise SystemExit(f"no screen {', '.join(sorted(unknown))}; there are {', '.join(SCREENS)}")
         for name in names or SCREENS:
-            looks = EVERY if every else (FIRST, *OTHERS) if name in IN_MANY else (FIRST,)
-            for palette, language in looks:
+            usual = (FIRST, *OTHERS) if name in IN_MANY else (FIRST,)
+            for palette, language in looks or (EVERY if every else usual):
                 path = folder / f"{name}_{palette}_{language}.png"
                 self.picture(name, palette, language).save(str(path))
                 self.shut()

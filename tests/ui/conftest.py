@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.screens import scene
 from tests.screens.seat import NOW, Seat, cheap_secrets
+from tests.ui.screen import Screen
 from ui import i18n
 from ui.bridge import Bridge
 from ui.theme import Theme
@@ -69,3 +70,13 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Seat]]
         finally:
             for seat in seats.values():
                 seat.close()
+
+
+@pytest.fixture
+def screen(qtbot: QtBot, seat: Seat, bridge: Bridge, theme: Theme) -> Iterator[Screen]:
+    """The whole window at 1366x768 on Meja 3, nobody signed in, the line registered and quiet."""
+    made = Screen(qtbot, seat, bridge, theme)
+    made.settle()
+    yield made
+    made.window.close()
+    made.settle()

@@ -299,3 +299,25 @@ def test_the_model_keeps_qts_rules(
     panel.show_rows((row("e", priority=4),))
     panel.show_rows(())
     assert panel.table.rows.rowCount() == 0
+
+
+@pytest.mark.promise("U8")
+def test_an_agency_is_shown_as_told_only_on_proof(
+    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot, listening: None
+) -> None:
+    panel = BoardPanel(seat.desk, bridge, theme)
+    qtbot.addWidget(panel)
+    fire = open_fire(seat)
+    done(dispatch.plan(seat.desk, fire, [Plan("damkar", "radio")]))
+    qtbot.waitUntil(lambda: bool(panel.open_rows) and bool(panel.open_rows[0].assignments))
+
+    def said() -> tuple[str, str]:
+        model = panel.table.rows
+        columns = {column.key: n for n, column in enumerate(model.columns)}
+        return model.index(0, columns["agencies"]).data(), model.index(0, columns["target"]).data()
+
+    assert said()[0] == "Damkar Siap"
+    assert said()[1].startswith("Beri tahu Damkar")
+    done(dispatch.notified(seat.desk, panel.open_rows[0].assignments[0].uid, "read_out"))
+    qtbot.waitUntil(lambda: said()[0] == "Damkar Diberitahu")
+    assert said()[1].startswith("Damkar jawab")

@@ -285,12 +285,13 @@ class _Cards(QWidget):
     def _words(self, value: Value) -> str:
         return value_words(self._desk, self._row.field.name, value.value) if self._row else ""
 
+    def _who(self, value: Value) -> str:
+        """Desk and person as far as the record names them."""
+        desk = value.desk or (self._desk.name if value.local else tr("settle.other_desk"))
+        return f"{desk}, {value.person}" if value.person else desk
+
     def _from(self, value: Value) -> str:
-        return (
-            f"{value.desk}, {value.person}, {figures.wall(value.at)}"
-            if value.person
-            else f"{value.desk}, {figures.wall(value.at)}"
-        )
+        return f"{self._who(value)}, {figures.wall(value.at)}"
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         if self._row is None:
@@ -317,7 +318,7 @@ class _Cards(QWidget):
         flags = int(Qt.TextFlag.TextWordWrap) | int(Qt.AlignmentFlag.AlignLeft) | int(Qt.AlignmentFlag.AlignTop)
         painter.drawText(QRectF(inner.left(), inner.top(), inner.width(), pencil.px(44)), flags, self._words(value))
         pencil.fill(QRectF(inner.left(), inner.top() + pencil.px(50), inner.width(), 1), "line")
-        who = f"{value.desk}, {value.person}" if value.person else value.desk
+        who = self._who(value)
         way = tr("settle.here") if value.local else tr("settle.over_link")
         for n, (name, words) in enumerate(
             ((tr("settle.who"), who), (tr("settle.when"), figures.wall(value.at)), (tr("settle.way"), way))

@@ -1,0 +1,170 @@
+"""The honest word on what is not on the server: the banner, the way drawn, the list with its states in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from pytestqt.qtbot import QtBot
+
+from tests.screens.seat import NOW, Seat, done, link_down, link_up
+from ui import i18n
+from ui.bridge import Bridge
+from ui.dialogs.banner import LinkBanner
+from ui.dialogs.paths import PathDrawing
+from ui.dialogs.unsent import LEGEND, UnsentPage, item_words
+from ui.theme import Theme
+from ui.widgets.marks import SYNC_FACE
+from workstation.domain.rows import LinkStatus, Sync, UnsentRow
+from workstation.service import intake, views
+from workstation.service.desk import Edit
+
+Settled = Callable[[], None]
+
+
+def listed(page: UnsentPage) -> list[UnsentRow]:
+    model = page.unsent.table.rows
+    return [item for n in range(model.rowCount()) if isinstance(item := model.item(n), UnsentRow)]
+
+
+@pytest.fixture
+def page(seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot, settled: Settled) -> UnsentPage:
+    made = UnsentPage(seat.desk, bridge, theme)
+    qtbot.addWidget(made)
+    made.resize(1282, 600)
+    made.show()
+    settled()
+    return made
+
+
+# ------------------------------------------------------ banner
+@pytest.mark.promise("U1")
+def test_the_banner_is_there_exactly_while_the_link_is_down(
+    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot
+) -> None:
+    banner = LinkBanner(seat.desk, bridge, theme)
+    qtbot.addWidget(banner)
+    assert banner.isHidden()
+    came: list[bool] = []
+    banner.shown.connect(came.append)
+    since = NOW - 31 * 60_000
+    bridge.tell_link(replace(link_down(since), unsent=14))
+    qtbot.waitUntil(lambda: not banner.isHidden())
+    assert banner._title.text() == "Server putus sejak 02:41"
+    assert banner._button.accessibleName() == "lihat 14 yang belum terkirim"
+    assert banner.height() == 44
+    bridge.tell_link(link_up())
+    qtbot.waitUntil(banner.isHidden)
+    assert came == [True, False]
+
+
+def test_a_desk_that_works_alone_by_choice_has_no_banner(
+    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot
+) -> None:
+    banner = LinkBanner(seat.desk, bridge, theme)
+    qtbot.addWidget(banner)
+    banner.show_link(LinkStatus("off", NOW, None, "", 0, None, None, ""))
+    assert banner.isHidden()
+
+
+def test_a_refusal_says_what_to_do_in_the_servers_own_words(
+    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot
+) -> None:
+    banner = LinkBanner(seat.desk, bridge, theme)
+    qtbot.addWidget(banner)
+    banner.show_link(LinkStatus("refused", NOW, None, "hub", 3, NOW, None, "Kunci meja ini dicabut. Hubungi IT."))
+    assert banner._detail.text() == "Kunci meja ini dicabut. Hubungi IT."
+    assert banner._title.text().startswith("Server menolak")
+
+
+# ------------------------------------------------------ the way drawn
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("up", "terhubung 02:12"), ("down", "putus 02:12"), ("off", "tidak disetel"), ("refused", "menolak meja ini")],
+)
+def test_the_way_is_read_out_as_it_is(seat: Seat, theme: Theme, qtbot: QtBot, state: str, words: str) -> None:
+    drawing = PathDrawing(seat.desk, theme)
+    qtbot.addWidget(drawing)
+    drawing.show_link(replace(link_up(), state=state))
+    said = drawing.accessibleDescription()
+    assert f"Server: {words}" in said
+    assert "LAN" not in said, "desk to desk is no way of the data yet, and none is claimed"
+
+
+# ------------------------------------------------------ the list
+def test_the_list_is_what_the_hub_has_not_acknowledged(
+    page: UnsentPage, seat: Seat, bridge: Bridge, qtbot: QtBot
+) -> None:
+    assert listed(page) == [] and page.unsent._empty.isVisible()
+    stop = seat.store.listen(bridge.tell_changed)
+    incident = seat.ids.uid()
+    done(intake.open_incident(seat.desk, incident))
+    done(intake.edit(seat.desk, incident, {"type": Edit("fallen_tree")}))
+    qtbot.waitUntil(lambda: len(listed(page)) == 2)
+    assert {r.sync for r in listed(page)} == {Sync.LOCAL}
+    assert page.unsent.count is not None and page.unsent.count.text() == "2"
+    done(seat.store.acked({seat.store.replica: 1}))
+    qtbot.waitUntil(lambda: [r.sync for r in listed(page)] == [Sync.QUEUED])
+    done(seat.store.acked(seat.store.vector()))
+    qtbot.waitUntil(lambda: listed(page) == [])
+    assert page.unsent._empty.text() == "Semua data meja ini sudah di server."
+    stop()
+
+
+@pytest.mark.promise("U1")
+def test_nothing_is_green_and_only_the_server_gets_a_tick(theme: Theme) -> None:
+    assert all(token not in ("green", "greenFill") for _, token in SYNC_FACE.values())
+    ticks = {state for state, (name, _) in SYNC_FACE.items() if "tick" in name}
+    assert ticks == {Sync.SERVER}
+    assert {state for state, _ in LEGEND} == set(Sync)
+
+
+def test_rows_say_what_and_how_far_in_words(
+    night: dict[int, Seat], bridge: Bridge, theme: Theme, qtbot: QtBot, settled: Settled
+) -> None:
+    made = UnsentPage(night[3].desk, bridge, theme)
+    qtbot.addWidget(made)
+    made.show()
+    settled()
+    rows = done(night[3].desk.ask(views.unsent))
+    assert len(listed(made)) == len(rows) > 5
+    assert [r.at for r in listed(made)] == sorted((r.at for r in rows), reverse=True)
+    said = [item_words(row) for row in listed(made)]
+    assert any(words.startswith("Catatan, AMB-3-") for words in said)
+    assert any(words.startswith("Instansi: di lokasi, AMB-3-") for words in said)
+    assert made.unsent._oldest.text() == "tertua 4 mnt"
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_every_kind_of_op_has_its_word(language: str, theme: Theme) -> None:
+    from workstation.domain.ops import KINDS
+
+    i18n.use(language)
+    for kind in KINDS:
+        words = item_words(UnsentRow(NOW, kind, "", "", 1, Sync.LOCAL))
+        assert words and "." not in words, f"{kind}: {words}"
+
+
+def test_an_unknown_kind_is_shown_as_it_came(theme: Theme) -> None:
+    assert item_words(UnsentRow(NOW, "boat.launched", "", "", 1, Sync.LOCAL)) == "boat.launched"
+
+
+@pytest.mark.promise("U6")
+def test_the_legend_and_every_cell_are_read_out(
+    night: dict[int, Seat], bridge: Bridge, theme: Theme, qtbot: QtBot, settled: Settled
+) -> None:
+    made = UnsentPage(night[3].desk, bridge, theme)
+    qtbot.addWidget(made)
+    made.show()
+    settled()
+    model = made.unsent.table.rows
+    for n in range(model.rowCount()):
+        for c, column in enumerate(model.columns):
+            words = model.index(n, c).data(Qt.ItemDataRole.AccessibleTextRole)
+            assert words or column.key == "detail"
+    legend = made.unsent.findChild(type(made.unsent.body.itemAt(2).widget()))
+    face = QAccessible.queryAccessibleInterface(legend)
+    assert "Di server: server menjawab" in face.text(QAccessible.Text.Description)
