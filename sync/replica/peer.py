@@ -21,7 +21,8 @@ class Peer:
     noted: int = 0  # how many of this desk's ops the store was told the peer holds
     heartbeat_s: float = 5.0
     event_id: str = ""
-    stale: bool = True  # the peer may hold more than `vector` says
+    told: int = 0  # how many ops its newest event counted
+    stale: bool = True  # it may hold more than `vector` says, and did not say how many
     settled: bool = False  # this session came into step with it
     batch: int = BATCH
     last_contact_at: int | None = None
@@ -39,17 +40,25 @@ class Peer:
         return sum(max(0, seq - self.vector.get(replica, 0)) for replica, seq in vector.items())
 
     def ahead(self, vector: Mapping[int, int]) -> bool:
-        """Whether the peer holds ops that `vector` does not."""
+        """Whether the peer said it holds ops that `vector` does not."""
         return any(seq > vector.get(replica, 0) for replica, seq in self.vector.items())
 
+    @property
+    def grown(self) -> bool:
+        """Whether the peer may hold more than `vector` says. Its word on our own push comes by event before the answer."""
+        return self.stale or self.told > sum(self.vector.values())
+
     def hear(self, event_id: str, new: bool) -> None:
-        """Take an event in: only one that counts ops beyond `vector` asks for a pull."""
+        """Take an event in."""
         if event_id:
             self.event_id = event_id
         if new:
-            epoch, count = protocol.read_event_id(event_id)
-            if epoch != self.epoch or count > sum(self.vector.values()):
-                self.stale = True
+            epoch, self.told = protocol.read_event_id(event_id)
+            self.stale = self.stale or epoch != self.epoch
+
+    def asked(self) -> None:
+        """A pull is on its way; what it brings answers all that was heard before."""
+        self.stale, self.told = False, 0
 
     def shrink(self) -> bool:
         """Halve the batch after a 413; false when it can't get smaller."""

@@ -165,9 +165,9 @@ class Session:
 
     async def _pull(self) -> bool:
         own = self._log.vector()
-        if not self._peer.stale and not self._peer.ahead(own):
+        if not self._peer.grown and not self._peer.ahead(own):
             return False
-        self._peer.stale = False
+        self._peer.asked()
         page = await self._link.pull(protocol.Pull(own, scope=self._asker.site))
         self._same_epoch(page.epoch)
         await self._learn(page.vector)
@@ -195,7 +195,7 @@ class Session:
         async for event in self._link.events(self._log.replica, peer.event_id, peer.heartbeat_s):
             self._reporter.contact()
             peer.hear(event.id, event.new)
-            if peer.stale:
+            if peer.grown:
                 self._wake.set()
         raise LinkDown("the peer ended its stream")
 

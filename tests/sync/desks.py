@@ -68,15 +68,10 @@ class Desk:
 
     def until(self, state: str, deadline_s: float = 10.0) -> LinkStatus:
         """Wait until the desk says this of its link."""
-        return wait_until(
-            lambda: self.status if self.status and self.status.state == state else None,
-            deadline_s,
-            what=f"{self.name} {state}",
-        )
+        return self.told(state=state, deadline_s=deadline_s)
 
-    def told(self, words: str = "", **fields: object) -> LinkStatus:
+    def told(self, words: str = "", *, deadline_s: float = 10.0, **fields: object) -> LinkStatus:
         """Wait until the newest status has these fields and a sentence with these words."""
-
         found: list[LinkStatus] = []
 
         def look() -> bool:
@@ -87,7 +82,7 @@ class Desk:
             ]
             return bool(found)
 
-        wait_until(look, 10, what=f"{self.name} tells {fields} {words}")
+        wait_until(look, deadline_s, what=f"{self.name} tells {fields} {words}")
         return found[0]
 
     # --- what a person does

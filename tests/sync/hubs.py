@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sync.hub.app import build
+from sync.hub.settings import listening
 from sync.log import Log
 from sync.serve import Feed, Limits
 from tests.waiting import wait_until
@@ -128,7 +129,7 @@ class HubThread:
     def __init__(self, source: Log, limits: Limits | None = None, *, site: str = "") -> None:
         app, self.feed = build(source, TOKEN, clock=SystemClock(), limits=limits or Limits(heartbeat_s=0.5), site=site)
         self.door = Door(app)
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = listening("127.0.0.1", 0)
         config = uvicorn.Config(
             self.door, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=3
         )

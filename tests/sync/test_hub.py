@@ -8,12 +8,13 @@ import socket
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.sync.desks import Desk
+from tests.sync.desks import QUICK, Desk
 from tests.sync.hubs import TOKEN, HubProcess
 from workstation.store import Store
 
@@ -66,7 +67,7 @@ def test_it_keeps_its_record_and_its_life_over_a_restart(tmp_path: Path) -> None
 def test_it_stops_at_once_though_desks_listen(tmp_path: Path) -> None:
     (tmp_path / "hub").mkdir()
     with HubProcess(tmp_path / "hub", heartbeat_s=60) as hub, Desk(tmp_path, "AMB-1") as desk:
-        desk.connect(hub.url)
+        desk.connect(hub.url, timing=replace(QUICK, poll_s=60))
         desk.until("up")
         assert hub.stop() == 0
         assert "exceeded" not in (hub.folder / "hub.log").read_text()

@@ -293,8 +293,10 @@ def test_listeners_are_bounded_and_a_desk_has_one_place(hub: HubThread) -> None:
     with Listener(hub.url, 1) as first, Listener(hub.url, 2) as second:
         wait_until(lambda: first.heard and second.heard)
         with httpx.Client(base_url=hub.url, headers=BEARER, trust_env=False) as http:
-            response = http.get("/v1/events?replica=3")
-            assert refused(response) == (503, "full") and int(response.headers["retry-after"]) > 0
+            with http.stream("GET", "/v1/events?replica=3") as response:
+                assert response.status_code == 503 and int(response.headers["retry-after"]) > 0
+                response.read()
+            assert refused(response) == (503, "full")
             assert refused(http.get("/v1/events?replica=none")) == (400, "replica")
         with Listener(hub.url, 1) as again:
             wait_until(lambda: again.heard)
