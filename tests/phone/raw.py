@@ -24,6 +24,8 @@ class Raw:
         self.sock.bind((host, 0))
         self.host, self.port = self.sock.getsockname()
         self.target = ("127.0.0.1", port)
+        self.skipped: list[bytes] = []
+        """First lines of what the last `until` left out."""
 
     def __enter__(self) -> Raw:
         return self
@@ -41,7 +43,7 @@ class Raw:
 
     def until(self, start: str, deadline_s: float = 3.0) -> bytes:
         """The next datagram whose first line begins so; others before it are skipped (at most 20)."""
-        seen = []
+        self.skipped = []
         for _ in range(20):
             try:
                 data = self.receive(deadline_s)
@@ -49,8 +51,8 @@ class Raw:
                 break
             if data.startswith(start.encode()):
                 return data
-            seen.append(data.split(b"\r\n")[0])
-        raise AssertionError(f"no {start!r}; came: {seen}")
+            self.skipped.append(data.split(b"\r\n")[0])
+        raise AssertionError(f"no {start!r}; came: {self.skipped}")
 
     def silent(self, seconds: float) -> bool:
         """Whether nothing comes; the one wait that can't be a condition."""

@@ -121,6 +121,7 @@ def test_the_screen_is_killed_and_the_restarted_one_finds_call_and_journal(tmp_p
             # History changes nothing: only the conversation that is up stands on the strip.
             state = told.line.state
             assert state.ringing == () and state.talking == bytes.fromhex(ring.offer)
+            assert all(shown.ringing == () for shown in told.states)
             told.line.hang_up()
             caller.wait_over()
             assert told.wait(wire.Ended, offer=ring.offer).reason == "desk_hung_up"

@@ -140,6 +140,8 @@ def test_a_bye_waits_for_the_ack(told: Told, raw: Raw) -> None:
     raw.until("SIP/2.0 200")
     told.line.hang_up()
     assert told.wait(wire.Ended, offer=offer.hex()).reason == "desk_hung_up"
+    assert raw.until("SIP/2.0 200", 2)  # the answer again, and no BYE before it
+    assert not [line for line in raw.skipped if line.startswith(b"BYE")]
     raw.send(call.request("ACK"))
     call.answer(raw.until("BYE"), b"")
 
