@@ -22,8 +22,8 @@ from workstation.domain.hlc import SystemClock
 from workstation.phone.engine.audio import Audio, Device, open_audio
 from workstation.phone.engine.media import MediaSession
 
-CALLER = "Ada kebakaran rumah di dekat pasar, tolong cepat, apinya sudah besar."
-DESK = "Satu satu dua, di mana lokasi kejadian, dan apa yang terjadi di sana."
+CALLER = "Ada kebakaran rumah di dekat pasar, tolong."
+DESK = "Satu satu dua, di mana lokasi kejadian?"
 CLOCK = SystemClock()
 HOST = "127.0.0.1"
 

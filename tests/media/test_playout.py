@@ -119,7 +119,7 @@ def test_a_clean_stream_is_bit_exact_outside_one_start_up_cut(pause_s: int) -> N
 def test_speech_survives_loss_and_jitter(loss: float, jitter_ms: float, least: float, delay_ms: float) -> None:
     pcm = words()
     scores, delays = [], []
-    for seed in range(1, 6):
+    for seed in range(1, 4):
         heard = listen(through(sent(pcm), loss=loss, jitter_ms=jitter_ms, seed=seed), len(pcm) / RATE + 0.3)
         scores.append(correlation(line(pcm), heard.pcm))
         delays.append(heard.delays_ms[200:].mean())
@@ -194,10 +194,11 @@ def test_a_jump_of_the_timestamps_is_a_new_start() -> None:
 def test_a_stall_of_the_wire_is_caught_up_within_two_seconds() -> None:
     pcm = np.concatenate([words(), words()])
     packets = [
-        replace(each, at=max(each.at, BEGIN + 4.3) if 4.0 <= each.at - BEGIN < 4.3 else each.at) for each in sent(pcm)
+        replace(each, at=max(each.at, BEGIN + 4.2) if 4.0 <= each.at - BEGIN < 4.2 else each.at) for each in sent(pcm)
     ]
     heard = listen(packets, len(pcm) / RATE + 0.3)
-    at = int(4.3 * RATE / BLOCK)
+    at = int(4.2 * RATE / BLOCK)
+    assert heard.playout.counts.late == 0, "what came late was played late, not thrown away"
     assert heard.delays_ms[at:].max() < 260
     assert heard.delays_ms[at + int(3.0 * RATE / BLOCK)] < 80
 

@@ -21,8 +21,8 @@ from workstation.domain.hlc import SystemClock
 from workstation.phone.engine.media import MediaSession
 from workstation.phone.engine.media.unheard import Files, Unheard
 
-CALLER = "Ada kebakaran rumah di dekat pasar, tolong cepat, apinya sudah besar."
-DESK = "Satu satu dua, di mana lokasi kejadian, dan apa yang terjadi di sana."
+CALLER = "Ada kebakaran rumah di dekat pasar, tolong."
+DESK = "Satu satu dua, di mana lokasi kejadian?"
 CLOCK = SystemClock()
 HOST = "127.0.0.1"
 
@@ -91,8 +91,9 @@ def test_packets_leave_every_20_ms_without_drift() -> None:
         session.start(HOST, far.port, 8, Unheard(CLOCK))
         begin = CLOCK.monotonic_s()
         machine_ms = float(bare.communicate(timeout=30)[0])
-        seconds, sent = CLOCK.monotonic_s() - begin, session.stats().sent
-        assert abs(sent - seconds / 0.020) <= 3, (sent, seconds)
+        # A frame that was late is not the reason for all later ones to be late: the count keeps up with the clock.
+        behind = lambda: (CLOCK.monotonic_s() - begin) / 0.020 - session.stats().sent  # noqa: E731
+        wait_until(lambda: -1.5 < behind() < 1.0, 2.0, every_s=0.05, what="as many packets as 20 ms have passed")
         assert session.stats().send_gap_p99_ms <= max(25.0, machine_ms + 3.0)
 
 

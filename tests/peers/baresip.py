@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,9 @@ def write_wav(path: Path, pcm: Pcm, rate: int = 8000) -> Path:
 
 
 @contextlib.contextmanager
-def baresip(pbx: Pbx, run_dir: Path, user: str, secret: str, speech: Pcm) -> Iterator[Running]:
+def baresip(
+    pbx: Pbx, run_dir: Path, user: str, secret: str, speech: Pcm, *, deadline_s: float = 10.0
+) -> Iterator[Running]:
     """A foreign desk signed on as `user`; it answers every call at once and plays `speech`. Raises PeerMissing,
     PeerFailed.
     """
@@ -60,8 +63,10 @@ def baresip(pbx: Pbx, run_dir: Path, user: str, secret: str, speech: Pcm) -> Ite
     (folder / "accounts").write_text(
         f'<sip:{user}@{pbx.domain};transport=udp>;auth_pass={secret};outbound="sip:{pbx.host}:{pbx.port};transport=udp";answermode=auto;audio_codecs=pcma;regint=60\n'
     )
-    with running("baresip", ["-f", str(folder)], folder) as process:
+    with running("baresip", ["-f", str(folder)], folder, ask=signal.SIGKILL) as process:
         process.ready(
-            lambda: "registered successfully" in process.said() or "200 OK" in process.said(), 10.0, "is registered"
+            lambda: "registered successfully" in process.said() or "200 OK" in process.said(),
+            deadline_s,
+            "is registered",
         )
         yield process

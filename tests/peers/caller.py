@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -144,5 +145,6 @@ def sipp(
         logs = "-trace_logs -log_file said.log -trace_msg -message_file messages.log -trace_err -error_file errors.log"
         local = f"-i {pbx.host} -p {own} -mi {pbx.host} -mp {free_port()} -cp {free_port()}"
         arguments = [f"{pbx.host}:{pbx.port}", *f"-sf scenario.xml -m 1 -nostdin {local} {logs}".split(" "), "-s", to]
-        process = stack.enter_context(running("sipp", arguments, folder))
+        # Asked politely it waits for its call to end by itself; a caller left over vanishes instead.
+        process = stack.enter_context(running("sipp", arguments, folder, ask=signal.SIGKILL))
         yield Caller(process, voice, folder, words)
