@@ -36,6 +36,7 @@ def test_a_peer_pulls_no_further_than_the_bound() -> None:
     hlc = Hlc(clock)
     assert not hlc.merge(stamp(clock.now_ms() + LEAD_MS))
     assert hlc.merge(stamp(clock.now_ms() + 3_600_000))
+    assert ms_of(hlc.last) <= clock.now_ms() + LEAD_MS
     assert ms_of(hlc.tick()) <= clock.now_ms() + LEAD_MS
     assert hlc.merge((1 << 63) - 1)
     assert ms_of(hlc.tick()) <= clock.now_ms() + LEAD_MS

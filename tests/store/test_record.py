@@ -147,6 +147,21 @@ def test_a_skewed_clock_is_kept_flagged_and_never_stops_anything(tmp_path: Path)
         assert two.read(reads.skewed).result(10) == []
 
 
+def test_what_is_written_after_hearing_of_an_op_is_stamped_after_it(tmp_path: Path) -> None:
+    slow, fast = HandClock(), HandClock()
+    fast.advance(30_000)
+    with desk(tmp_path, 1, clock=slow) as one, desk(tmp_path, 2, clock=fast) as two:
+        incident = two.write(opens()).result(10).value
+        one.merge(two.page({}, 10)).result(10)
+        one.write(edits(incident, village="Silale")).result(10)
+        heard, own = one.read(lambda db: reads.ops_of(db, incident)).result(10)
+        assert own.hlc > heard.hlc and own.at < heard.at
+        stamped = own.hlc
+    with desk(tmp_path, 1, clock=slow) as one:  # and after a restart with the clock still behind
+        one.write(edits(incident, village="Waihaong")).result(10)
+        assert one.read(lambda db: reads.ops_of(db, incident)).result(10)[-1].hlc > stamped
+
+
 @pytest.mark.promise("M4", "M8")
 def test_cut_off_desks_keep_both_values_and_agree(tmp_path: Path) -> None:
     with desks(tmp_path, 3) as (one, two, hub):

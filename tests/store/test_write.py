@@ -13,6 +13,7 @@ import pytest
 
 from sync.protocol import Gap, Stored
 from tests.store.desks import KEY, desk, desks, edits, opens, rings, rows
+from tests.waiting import wait_until
 from workstation.domain.ops import OpInvalid
 from workstation.store import Changes, Database, Store, StoreClosed, Tx, reads
 from workstation.store import store as store_module
@@ -171,6 +172,36 @@ def test_a_merge_transaction_holds_at_most_200_ops_and_lets_the_screen_in_betwee
         assert [len(changes.incidents) for changes in commits] == [200, 1] + [50] * 16
         assert [changes.local for changes in commits][:2] == [False, True]
         assert store_module.MERGE_PAGE == 200
+
+
+@pytest.mark.promise("D2", "S4")
+def test_acts_without_pause_do_not_keep_sync_out(tmp_path: Path) -> None:
+    with desks(tmp_path, 2) as (one, two):
+        one.write(lambda tx: [opens(f"n{n}")(tx) for n in range(300)]).result(10)
+        ended = threading.Event()
+
+        def again(written: Future[Any]) -> None:
+            if not ended.is_set():
+                two.write(opens("import")).add_done_callback(again)
+
+        for _ in range(3):
+            two.write(opens("import")).add_done_callback(again)
+        try:
+            two.merge(one.page({}, 300)).result(20)
+        finally:
+            ended.set()
+        assert two.vector()[1] == 300
+
+
+@pytest.mark.expected_log("the writer failed")
+def test_a_writer_that_breaks_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk(tmp_path) as store:
+        monkeypatch.setattr(store._writer, "_commit_acts", lambda acts: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.write(opens()).result(5)
+        wait_until(lambda: not store._writer.thread.is_alive(), what="the writer gone")
+        with pytest.raises(StoreClosed):
+            store.write(opens()).result(5)
 
 
 def test_a_gap_is_refused_with_the_vector_and_nothing_applied(tmp_path: Path) -> None:

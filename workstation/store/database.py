@@ -33,7 +33,11 @@ def open_for_writing(path: Path, key: bytes | None, steps: Migrations = MIGRATIO
                    "temp_store = memory", "cache_size = -32768"):  # fmt: skip
         connection.execute(f"pragma {pragma}")
     db = Database(connection)
-    steps.apply(db)
+    try:
+        steps.apply(db)
+    except BaseException:
+        connection.close()
+        raise
     return db
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from sync.protocol import GENESIS, Stored, Vector, chained, unpack
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
 from workstation.domain.ops import Dot, Op
-from workstation.store.cipher import Database
+from workstation.store.cipher import Database, dbapi2
 from workstation.store.database import open_for_reading
+from workstation.store.errors import StoreRefused
 from workstation.store.ledger import REACHED
 from workstation.store.states import digest_of, unpack_state
 
+T = TypeVar("T")
 PAGE_BYTES: Final = 1 << 20
 """Most bytes of ops in a page; a page has at least one op."""
 
@@ -55,18 +57,21 @@ def digest(db: Database) -> bytes:
 
 def read_digest(path: Path, key: bytes | None) -> bytes:
     """The digest of a file that another process may have open for writing; key None = a plain file."""
-    db = open_for_reading(path, key)
-    try:
-        return digest(db)
-    finally:
-        db.conn.close()
+    return _look(path, key, digest)
 
 
 def read_vector(path: Path, key: bytes | None) -> dict[int, int]:
     """How far each replica's ops are had, of a file that another process may have open for writing."""
+    return _look(path, key, lambda db: {replica: seq for replica, seq, _ in db.conn.execute(REACHED)})
+
+
+def _look(path: Path, key: bytes | None, fn: Callable[[Database], T]) -> T:
+    """One read of a file that is not this process's own; StoreRefused where it cannot be read."""
     db = open_for_reading(path, key)
     try:
-        return {replica: seq for replica, seq, _ in db.conn.execute(REACHED)}
+        return fn(db)
+    except dbapi2.DatabaseError as error:
+        raise StoreRefused(f"{path.name} cannot be read: its key is another, or it is damaged") from error
     finally:
         db.conn.close()
 
@@ -111,10 +116,10 @@ def acked(db: Database) -> dict[int, int]:
 
 def unsent(db: Database, own: int) -> tuple[int, int | None]:
     """How many of this desk's ops the hub has not acknowledged, and when the oldest was written (ms UTC)."""
-    sql = """select count(*), (select at from op where replica = r.replica and seq = r.acked + 1)
-             from op join replica r on r.replica = op.replica where r.replica = ? and op.seq > r.acked"""
-    count, oldest = db.conn.execute(sql, [own]).fetchone()
-    return (count, oldest) if count else (0, None)
+    sql = """select (select max(seq) from op where replica = r.replica) - r.acked,
+             (select at from op where replica = r.replica and seq = r.acked + 1) from replica r where r.replica = ?"""
+    count, oldest = db.conn.execute(sql, [own]).fetchone() or (0, None)
+    return (count, oldest) if count > 0 else (0, None)
 
 
 @dataclass(frozen=True, slots=True)

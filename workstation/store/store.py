@@ -54,10 +54,14 @@ class Store:
 
         def start() -> tuple[Database, Ledger, Author]:
             db = open_for_writing(path, key, steps)
-            self._author = author(db)
-            self._epoch = db.conn.execute("select v from meta where k = 'epoch'").fetchone()[0]
-            refold(db, Ledger.load(db.conn), self._author.replica)
-            return db, Ledger.load(db.conn), self._author
+            try:
+                self._author = author(db)
+                self._epoch = db.conn.execute("select v from meta where k = 'epoch'").fetchone()[0]
+                refold(db, Ledger.load(db.conn), self._author.replica)
+                return db, Ledger.load(db.conn), self._author
+            except BaseException:
+                db.conn.close()
+                raise
 
         self._writer = Writer(
             start, self._committed, self._announce, lambda db: Tidy(db, self._checkpointer), merge_page
@@ -196,7 +200,7 @@ class Store:
 
         Changes: rows now sent.
         """
-        return self._writer.plain(lambda db: acknowledge(db, vector, self.replica))
+        return self._writer.beside(lambda db: acknowledge(db, vector, self.replica))
 
     def acked_vector(self) -> dict[int, int]:
         """What the hub has on disk, as far as this record knows. Waits for the disk."""

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 IDLE_S: Final = 0.05
 """How long nothing must have come in before the writer tidies up."""
+PATIENCE: Final = 20
+"""Commits of acts after which a page from sync has its turn, however many acts wait: an import must not stop sync."""
 TYPING_S: Final = 2.0
 MERGE_BESIDE: Final = 50
 """Ops of a merge transaction while an act was written within the last `TYPING_S`: about 6 ms of the writer's time."""
@@ -45,10 +47,11 @@ class Written(Generic[T]):
 
 @dataclass(slots=True)
 class _Act:
-    """A function of the screen, the phone or a service."""
+    """A function of the screen, the phone or a service; or, `beside`, one that writes no ops and says what changed."""
 
     fn: Callable[[Tx], Any]
-    future: Future[Written[Any]]
+    future: Future[Any]
+    beside: bool = False
 
 
 @dataclass(slots=True)
@@ -59,14 +62,6 @@ class Arrival:
     future: Future[Changes]
     done: int = 0
     changes: Changes = field(default_factory=Changes)
-
-
-@dataclass(slots=True)
-class _Plain:
-    """A small change beside the record, such as what the hub has acknowledged."""
-
-    fn: Callable[[Database], Changes]
-    future: Future[Changes]
 
 
 _Settle = Callable[[], None]
@@ -86,7 +81,9 @@ class Writer:
         self._open, self._make_tidy, self._merge_page = open_database, tidy, merge_page
         self._committed, self._announce = committed, announce
         self._wake = threading.Condition()
-        self._acts: deque[_Act | _Plain] = deque()
+        self._acts: deque[_Act] = deque()
+        self._passed_over = 0
+        self._under_way: Sequence[_Act] = ()
         self._arrivals: deque[Arrival] = deque()
         self._held: dict[Uid, Held] = {}
         self._closing = False
@@ -96,13 +93,16 @@ class Writer:
         self.thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self.thread.start()
 
-    def submit(self, work: _Act | _Plain | Arrival) -> None:
+    def submit(self, work: _Act | Arrival) -> None:
         """Hand work over; never waits for the disk."""
         with self._wake:
             if self._closing:
                 work.future.set_exception(StoreClosed("the record is closed"))
                 return
-            (self._arrivals if isinstance(work, Arrival) else self._acts).append(work)  # type: ignore[arg-type]
+            if isinstance(work, Arrival):
+                self._arrivals.append(work)
+            else:
+                self._acts.append(work)
             self._wake.notify()
 
     def write(self, fn: Callable[[Tx], T]) -> Future[Written[T]]:
@@ -119,10 +119,10 @@ class Writer:
         """The transaction under way, for code that runs inside it; None on every other thread."""
         return self._open_tx if threading.current_thread() is self.thread else None
 
-    def plain(self, fn: Callable[[Database], Changes]) -> Future[Changes]:
-        """A small change beside the record."""
+    def beside(self, fn: Callable[[Database], Changes]) -> Future[Changes]:
+        """A small change beside the record, such as what the hub has acknowledged; `fn` says which rows it concerns."""
         future: Future[Changes] = Future()
-        self.submit(_Plain(fn, future))
+        self.submit(_Act(lambda tx: fn(tx.db), future, beside=True))
         return future
 
     def close(self) -> None:
@@ -146,8 +146,21 @@ class Writer:
         try:
             while self._turn():
                 pass
+        except BaseException as error:
+            log.critical("the writer failed; nothing more is saved until a restart", exc_info=True)
+            self._give_up(error)
         finally:
             self._db.conn.close()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Leave nobody waiting for a thread that is gone."""
+        with self._wake:
+            self._closing = True
+            futures: list[Future[Any]] = [act.future for act in (*self._under_way, *self._acts)]
+            futures += [arrival.future for arrival in self._arrivals]
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
 
     def _turn(self) -> bool:
         """One commit, or one step of tidying; false when all is done and the store closes."""
@@ -156,9 +169,13 @@ class Writer:
                 if self._closing:
                     return False
                 self._wake.wait(IDLE_S if self._tidy.wanted else None)
-            acts = list(self._acts)
-            self._acts.clear()
+            overdue = bool(self._arrivals) and self._passed_over >= PATIENCE
+            acts = [] if overdue else list(self._acts)
+            if not overdue:
+                self._acts.clear()
             arrivals = [] if acts else self._next_arrivals()
+        self._passed_over = self._passed_over + 1 if acts else 0
+        self._under_way = acts
         if acts:
             self._commit_acts(acts)
         elif arrivals:
@@ -189,7 +206,7 @@ class Writer:
         typing = self._author.clock.monotonic_s() - self._typed_s < TYPING_S
         return min(self._merge_page, MERGE_BESIDE) if typing else self._merge_page
 
-    def _commit_acts(self, acts: Sequence[_Act | _Plain]) -> None:
+    def _commit_acts(self, acts: Sequence[_Act]) -> None:
         settled: list[_Settle] = []
         mark = self._ledger.copy()
         changes = Changes()
@@ -210,12 +227,8 @@ class Writer:
         self._tidy.note_commit()
         self._publish(changes, settled)
 
-    def _one(self, act: _Act | _Plain, settled: list[_Settle], *, alone: bool) -> Changes:
+    def _one(self, act: _Act, settled: list[_Settle], *, alone: bool) -> Changes:
         """Run one act; a failure takes back that act alone."""
-        if isinstance(act, _Plain):
-            plain = act.fn(self._db)
-            settled.append(lambda: act.future.set_result(plain))
-            return plain
         tx = Tx(self._db, self._ledger, self._author, self._held)
         self._open_tx = tx
         try:
@@ -229,8 +242,12 @@ class Writer:
             return Changes()
         finally:
             self._open_tx = None
-        changes = replace(changes, local=True)
-        settled.append(lambda: act.future.set_result(Written(value, changes)))
+        if act.beside:
+            changes = value
+            settled.append(lambda: act.future.set_result(changes))
+        else:
+            changes = replace(changes, local=True)
+            settled.append(lambda: act.future.set_result(Written(value, changes)))
         return changes
 
     def _commit_arrivals(self, arrivals: Sequence[Arrival]) -> None:
