@@ -105,9 +105,15 @@ def _ours(folder: Path, file: Path) -> dict[str, Any]:
         ops = sum(store.vector().values())
         desk.close()
     return {
-        "rows": told.rows, "calls": told.calls, "assignments": told.assignments, "rejected": len(told.rejected), "ops": ops,
-        "seconds": round(told.seconds, 2), "cpu_s": round(busy, 2), "rows_s": round(told.rows / told.seconds, 1),
-    }  # fmt: skip
+        "rows": told.rows,
+        "calls": told.calls,
+        "assignments": told.assignments,
+        "rejected": len(told.rejected),
+        "ops": ops,
+        "seconds": round(told.seconds, 2),
+        "cpu_s": round(busy, 2),
+        "rows_s": round(told.rows / told.seconds, 1),
+    }
 
 
 def _plain(folder: Path, file: Path, each: bool = False) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def plan(desk: Desk, incident: Uid, plans: Sequence[Plan], at: int | None = None
 
     def act(tx: Tx) -> None:
         known(tx, incident, "incident")
-        taken = _at_work(tx.db, incident)
+        # What this same transaction planned is not pressed twice by anyone.
+        taken = _at_work(tx.settled, incident)
         for item in plans:
             if (item.agency, item.unit) in taken or (item.uid and tx.state(item.uid) is not None):
                 continue

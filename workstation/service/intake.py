@@ -187,7 +187,8 @@ def _next_number(tx: Tx, prefix: str) -> str:
     kept_as = f"number.{prefix}"
     count = int(tx.meta(kept_as, 0)) + 1
     taken = "select 1 from incident where number = ?"
-    if count == 1 or tx.db.conn.execute(taken, [f"{prefix}-{count:04d}"]).fetchone():
+    # Numbers given in this transaction are in the count already, so the settled rows say enough.
+    if count == 1 or tx.settled.conn.execute(taken, [f"{prefix}-{count:04d}"]).fetchone():
         count = _greatest(tx.db, prefix) + 1
     tx.set_meta(kept_as, count)
     return f"{prefix}-{count:04d}"

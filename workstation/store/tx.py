@@ -41,6 +41,11 @@ class Tx:
         self._batch.flush()
         return self._db
 
+    @property
+    def settled(self) -> Database:
+        """The rows without what was appended since the last look: for reads that cannot depend on it."""
+        return self._db
+
     def append(self, kind: str, entity: Uid, body: Body, person: Uid = NOBODY) -> Dot:
         """Write one op of this desk; gives the dot that names it.
 

@@ -1,0 +1,1 @@
+"""Settings, keys, logs and the commands."""
