@@ -14,6 +14,7 @@ import pytest
 from sync.protocol import Gap, Stored
 from tests.store.desks import KEY, desk, desks, edits, opens, rings, rows
 from tests.waiting import wait_until
+from workstation.domain.merge import fold
 from workstation.domain.ops import OpInvalid
 from workstation.store import Changes, Database, Store, StoreClosed, Tx, reads
 from workstation.store import store as store_module
@@ -38,6 +39,18 @@ def test_only_the_writers_thread_writes_and_readers_cannot(tmp_path: Path) -> No
         writes: Future[Any] = store.read(lambda db: db.conn.execute("delete from op"))
         with pytest.raises(Exception, match=r"readonly|may not be written"):
             writes.result(10)
+
+
+@pytest.mark.promise("D2")
+def test_every_commit_is_durable(tmp_path: Path) -> None:
+    with desk(tmp_path) as store:
+
+        def settings(tx: Tx) -> list[Any]:
+            names = ("journal_mode", "synchronous", "wal_autocheckpoint")
+            return [tx.db.conn.execute(f"pragma {name}").fetchone()[0] for name in names]
+
+        assert store.write(settings).result(10).value == ["wal", 2, 0]
+        assert store.write(lambda tx: tx.db.conn.in_transaction).result(10).value
 
 
 @pytest.mark.promise("D2")
@@ -102,7 +115,7 @@ def test_an_act_that_fails_leaves_nothing(tmp_path: Path) -> None:
         digest = store.digest()
 
         def half(tx: Tx) -> None:
-            edits(incident, village="Silale")(tx)
+            edits(incident, village="Silale", landmark="Tugu")(tx)
             assert tx.db.query("select village from incident").__next__()["village"] == "Silale"
             tx.append("incident.edited", incident, {"set": {"no such": [1, []]}})
 
@@ -112,6 +125,9 @@ def test_an_act_that_fails_leaves_nothing(tmp_path: Path) -> None:
         assert store.vector() == {1: 1}
         store.write(edits(incident, village="Waihaong")).result(10)
         assert store.vector() == {1: 2}
+        ops = store.read(lambda db: reads.ops_of(db, incident)).result(10)
+        found = store.read(lambda db: reads.state(db, incident)).result(10)
+        assert found == fold(ops)[incident]  # nothing of the failed act lingers in memory
         assert store.read(reads.broken_chains).result(10) == {}
 
 
