@@ -21,7 +21,6 @@ def put(desk: Desk, incident: bytes, **values: object) -> None:
     intake.edit(desk, incident, {name: Edit(value) for name, value in values.items()}).result()
 
 
-@pytest.mark.promise("M7")
 def test_numbers_carry_the_desks_prefix_and_count_on(two: tuple[Desk, Desk]) -> None:
     one, other = two
     incidents = [opened(one), opened(one), opened(other)]
@@ -30,7 +29,6 @@ def test_numbers_carry_the_desks_prefix_and_count_on(two: tuple[Desk, Desk]) -> 
     assert seen == ["AMB-1-0001", "AMB-1-0002", "AMB-2-0001"]
 
 
-@pytest.mark.promise("M7")
 def test_a_desk_that_lost_its_file_goes_on_past_the_numbers_that_come_back(tmp_path: Path) -> None:
     with a_desk(tmp_path, 1) as old, a_desk(tmp_path, 2) as other:
         for _ in range(3):
