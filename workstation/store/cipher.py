@@ -17,7 +17,15 @@ from sqlcipher3 import dbapi2
 sys.modules["pysqlite3"] = sqlcipher3
 sys.modules["pysqlite3.dbapi2"] = dbapi2
 
-from sqlite_utils import Database, Migrations  # noqa: E402 - the alias stands before the first import
+# sqlite-utils loads numpy only to learn the names of its types: a fifth of a second of every start, for nothing stored.
+_without_numpy = "numpy" not in sys.modules
+if _without_numpy:
+    sys.modules["numpy"] = None  # type: ignore[assignment]
+try:
+    from sqlite_utils import Database, Migrations
+finally:
+    if _without_numpy:
+        del sys.modules["numpy"]
 
 # Where somebody imported it before us, its except clauses look these names up in its modules.
 for _name, _module in list(sys.modules.items()):
