@@ -28,6 +28,7 @@ from workstation.phone.settings import PhoneSettings
 from workstation.service import calls
 from workstation.service.catalogue import Catalogue
 from workstation.service.desk import Desk
+from workstation.service.status import LinkWord
 from workstation.settings import Settings
 from workstation.store import Changes, Store
 from workstation.store.keys import store_key
@@ -45,19 +46,6 @@ class Announce:
     changed: Callable[[Changes], None] = lambda _: None
     phone: Callable[[PhoneState], None] = lambda _: None
     link: Callable[[LinkStatus], None] = lambda _: None
-
-
-class Wire:
-    """The last honest word on the wire, kept for whoever asks (`service.desk.Link`)."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._last = LinkStatus("off", clock.now_ms(), None, "", 0, None, None, "")
-
-    def status(self) -> LinkStatus:
-        return self._last
-
-    def heard(self, status: LinkStatus) -> None:
-        self._last = status
 
 
 @dataclass(slots=True)
@@ -99,12 +87,12 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
     key = store_key(settings, ids)
     store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site)
     announce = Announce()
-    link = Wire(clock)
+    link = LinkWord(store, clock, lambda status: announce.link(status))
     desk = Desk(
         store,
         clock=clock,
         ids=ids,
-        catalogue=Catalogue.load(settings.targets_s),
+        catalogue=Catalogue.load(settings.targets_s, settings.duty),
         gazetteer=Gazetteer.load(),
         settings=settings,
         status=link,
@@ -112,17 +100,13 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
     line = _line(settings, key, desk, announce, clock)
     desk.phone = line
 
-    def link_said(status: LinkStatus) -> None:
-        link.heard(status)
-        announce.link(status)
-
     replica = Replica(
         store,
         settings.hub.url,
         _hub_token(settings),
         clock,
         lambda: int.from_bytes(ids.secret(4), "big") / 2**32,
-        link_said,
+        link.take,
         desk=settings.desk.name,
     )
     store.listen(lambda changes: announce.changed(changes))

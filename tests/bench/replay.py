@@ -31,8 +31,8 @@ from workstation.store import Store
 ROWS = 3000
 LEAST = 300
 HEADER = (
-    "Call Number", "Unit ID", "Call Type", "Received DtTm", "Entry DtTm", "Dispatch DtTm", "Response DtTm", "On Scene DtTm",
-    "Call Final Disposition", "Available DtTm", "Address", "City", "Final Priority", "Call Type Group", "Unit Type",
+    "Call Number", "Unit ID", "Call Type", "Received DtTm", "Entry DtTm", "Dispatch DtTm", "Response DtTm",
+    "On Scene DtTm", "Call Final Disposition", "Available DtTm", "Address", "City", "Final Priority", "Call Type Group", "Unit Type",
     "Neighborhooods - Analysis Boundaries", "Location",
 )  # fmt: skip
 
@@ -82,9 +82,10 @@ def _row(dice: random.Random, number: int, unit: int, received: datetime) -> lis
         at += timedelta(seconds=dice.randrange(low, high))
         stamps.append(at.strftime("%m/%d/%Y %I:%M:%S %p"))
     kind = ("Structure Fire", "Medical Incident", "Traffic Collision", "Alarms")[number % 4]
+    number_words, place = str(210_000_000 + number), f"{number % 90}00 Block of SAMPLE ST"
     return [
-        str(210_000_000 + number), f"U{unit}{dice.randrange(100)}", kind, received.strftime("%m/%d/%Y %I:%M:%S %p"),
-        stamps[0], stamps[1], stamps[2], stamps[3], "Fire", stamps[4], f"{number % 90}00 Block of SAMPLE ST", "Sampletown",
+        number_words, f"U{unit}{dice.randrange(100)}", kind, received.strftime("%m/%d/%Y %I:%M:%S %p"),
+        *stamps[:4], "Fire", stamps[4], place, "Sampletown",
         "3", "Alarm", ("ENGINE", "MEDIC")[unit % 2], "North Quay", "(37.5, -122.25)",
     ]  # fmt: skip
 
