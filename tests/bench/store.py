@@ -44,11 +44,14 @@ def _run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         # The two take turns, so that a slow moment of the machine falls on both.
         ours: list[float] = []
         peers: list[float] = []
+        our_cpu_s = 0.0
         rows = [stored.raw for stored in store.page({}, 10)] + [a.raw for a in arrivals[: args.commits]]
         with _Plain(folder / "plain.db") as plain:
             for turn in range(10):
                 part = args.commits // 10
+                cpu_s = time.process_time()
                 ours += _commits(store, incident, part, 0.0)
+                our_cpu_s += time.process_time() - cpu_s
                 peers += plain.commits(rows[turn * part : (turn + 1) * part])
         paced = _commits(store, incident, args.commits // 2, PACE_S)
         beside, merge = _beside(store, incident, arrivals)
@@ -59,6 +62,7 @@ def _run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         "commit_back_to_back": _spread(ours),
         "commit_paced_60_per_s": _spread(paced),
         "commit_while_merging": _spread(beside),
+        "commit_cpu_ms": round(our_cpu_s / len(ours) * 1000, 3),
         "merge_ops_per_s_beside_commits": round(merge),
         "ops_per_s_in_one_transaction": round(together),
         "peer": {"what": "stdlib sqlite3, plain file, WAL FULL, one row of the same bytes a commit", **_spread(peers)},
