@@ -25,8 +25,10 @@ def keys() -> str:
     from ui.actions import TABLE
     from ui.i18n import tr
 
-    rows = ["| tombol | guna |", "|---|---|"]
-    rows += [f"| {action.cap} | {tr(action.key)} |" for action in TABLE]
+    rows = ["| tombol | guna | di halaman |", "|---|---|---|"]
+    for action in TABLE:
+        page = "mana pun" if action.where == "any" else tr(f"action.page_{action.where}")
+        rows.append(f"| {action.cap} | {tr(action.key)} | {page} |")
     return "\n".join(rows) + "\n"
 
 
