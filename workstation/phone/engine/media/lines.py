@@ -24,8 +24,8 @@ BLOCK = 480  # 10 ms
 _RING = RATE  # one second
 _DEAD_S = 1.0
 #: How much is kept in hand for a device that takes several blocks at once: much at first, less when it proves steady.
-_FIRST_FILL, _LOWEST_FILL, _HIGHEST_FILL = 4 * BLOCK, 2 * BLOCK, 6 * BLOCK
-_STEADY = 10 * RATE
+_FIRST_FILL, _LOWEST_FILL, _HIGHEST_FILL = 3 * BLOCK, 2 * BLOCK, 6 * BLOCK
+_STEADY = 5 * RATE
 _MIC_LEAD, _MIC_LEAD_MOST, _MIC_SLACK = 80, 400, 320
 _FADE = 40
 

@@ -7,6 +7,8 @@ call may have.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,6 +28,16 @@ def _low_pass() -> npt.NDArray[np.float32]:
 
 
 _LOW_PASS = _low_pass()
+#: Row k, column p: the tap that the sample k back meets in phase p; the zeros between the samples meet none.
+_UP = (_LOW_PASS * FACTOR).reshape(_PHASE_TAPS, FACTOR)
+#: Row j, column k: the tap that the j-th of six samples meets, k sixes back.
+_DOWN = np.ascontiguousarray(_LOW_PASS.reshape(_PHASE_TAPS, FACTOR)[:, ::-1].T)
+
+
+@lru_cache(maxsize=16)
+def _windows(n: int) -> npt.NDArray[np.intp]:
+    """Row m: where the `_PHASE_TAPS` samples up to the m-th lie in a line that begins with the past, newest first."""
+    return np.arange(n)[:, None] + np.arange(_PHASE_TAPS)[::-1]
 
 
 class Up:
@@ -33,33 +45,29 @@ class Up:
 
     def __init__(self) -> None:
         self._past = np.zeros(_PHASE_TAPS - 1, np.float32)
-        # Row p holds the taps that meet real samples (not the zeros between them) in phase p.
-        self._phases = (_LOW_PASS * FACTOR).reshape(_PHASE_TAPS, FACTOR)[::-1]
 
     def run(self, pcm: Pcm) -> Pcm:
         line = np.concatenate([self._past, pcm.astype(np.float32)])
         self._past = line[len(line) - (_PHASE_TAPS - 1) :]
-        windows = np.lib.stride_tricks.sliding_window_view(line, _PHASE_TAPS)
-        return _to_int16((windows @ self._phases).ravel())
+        return _to_int16((line[_windows(len(pcm))] @ _UP).ravel())
 
 
 class Down:
     """48 kHz to 8 kHz: one sample for six; a rest shorter than six waits for the next piece."""
 
     def __init__(self) -> None:
-        self._past = np.zeros(_TAPS - 1, np.float32)
+        self._past = np.zeros((_PHASE_TAPS - 1) * FACTOR, np.float32)
         self._rest = np.zeros(0, np.float32)
 
     def run(self, pcm: Pcm) -> Pcm:
         fresh = np.concatenate([self._rest, pcm.astype(np.float32)])
-        whole = len(fresh) // FACTOR * FACTOR
-        fresh, self._rest = fresh[:whole], fresh[whole:]
-        if not whole:
-            return np.zeros(0, np.int16)
+        whole = len(fresh) // FACTOR
+        fresh, self._rest = fresh[: whole * FACTOR], fresh[whole * FACTOR :]
         line = np.concatenate([self._past, fresh])
-        self._past = line[len(line) - (_TAPS - 1) :]
-        windows = np.lib.stride_tricks.sliding_window_view(line, _TAPS)[FACTOR - 1 :: FACTOR]
-        return _to_int16(windows @ _LOW_PASS[::-1])
+        self._past = line[len(line) - len(self._past) :]
+        # Each six samples against all taps at once; then each output gathers its share of the last 32 sixes.
+        shares = line.reshape(-1, FACTOR) @ _DOWN
+        return _to_int16(shares[_windows(whole), np.arange(_PHASE_TAPS)].sum(axis=1))
 
 
 def _to_int16(values: npt.NDArray[np.float32]) -> Pcm:
