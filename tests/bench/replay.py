@@ -31,10 +31,24 @@ from workstation.store import Store
 ROWS = 3000
 LEAST = 300
 HEADER = (
-    "Call Number", "Unit ID", "Call Type", "Received DtTm", "Entry DtTm", "Dispatch DtTm", "Response DtTm",
-    "On Scene DtTm", "Call Final Disposition", "Available DtTm", "Address", "City", "Final Priority", "Call Type Group", "Unit Type",
-    "Neighborhooods - Analysis Boundaries", "Location",
-)  # fmt: skip
+    "Call Number",
+    "Unit ID",
+    "Call Type",
+    "Received DtTm",
+    "Entry DtTm",
+    "Dispatch DtTm",
+    "Response DtTm",
+    "On Scene DtTm",
+    "Call Final Disposition",
+    "Available DtTm",
+    "Address",
+    "City",
+    "Final Priority",
+    "Call Type Group",
+    "Unit Type",
+    "Neighborhooods - Analysis Boundaries",
+    "Location",
+)
 
 
 def run(argv: list[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from workstation.store import Store
 
 SAMPLE = Path(__file__).with_name("sample_fire_calls.csv")
 MAPPING = load(resources.path("imports/datasf_fire.toml"))
+CHECKPOINT = f"replay.datasf.{hashlib.sha256(SAMPLE.read_bytes()).hexdigest()}"
 REAL = Path(__file__).parents[3] / "shared" / "data" / "sf_fire_calls_2020.csv"
 BROKEN = {6: "received", 7: "call", 9: "already", 10: "response", 11: "unit", 12: "34"}
 
@@ -137,6 +139,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path, monkeyp
         with pytest.raises(KeyboardInterrupt):
             replay(desk, SAMPLE, MAPPING)
         assert len(incidents(desk)) == 3
+        assert desk.kept(CHECKPOINT, 0).result() == 3
     monkeypatch.setattr(replaying, "write_call", written)
     with a_desk(tmp_path) as desk:
         told = replay(desk, SAMPLE, MAPPING)
