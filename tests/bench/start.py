@@ -121,7 +121,7 @@ def starters(folder: Path, frozen: Path | None) -> list[Starter]:
 def measure(runs: int, frozen: Path | None) -> dict[str, object]:
     """Median, least and greatest of `runs` warm starts of each program, in turn, and their ratio to the bare form."""
     environment = {**os.environ, "TAHURI_FIRST_FRAME": "1"}
-    # A desk's byte code is on its disk after the first start; an environment that forbids it would measure the compiler.
+    """Median, least and greatest of `runs` warm starts of each program, in turn; their ratio to the bare form."""
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory(prefix="tahuri-start-") as name:

@@ -22,12 +22,13 @@ def between(page: Path, name: str) -> str:
 
 def keys() -> str:
     """The table of keys as the operator's page must have it, in Indonesian."""
-    from ui.actions import TABLE
+    from ui.actions import BY_ID, TABLE
     from ui.i18n import tr
 
     rows = ["| tombol | guna | di halaman |", "|---|---|---|"]
     for action in TABLE:
-        page = "mana pun" if action.where == "any" else tr(f"action.page_{action.where}")
+        place = f"page_{action.where}" if f"page_{action.where}" in BY_ID else action.where
+        page = "mana pun" if action.where == "any" else tr(BY_ID[place].key)
         rows.append(f"| {action.cap} | {tr(action.key)} | {page} |")
     return "\n".join(rows) + "\n"
 
