@@ -21,13 +21,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="names of screens, separated by commas")
     parser.add_argument("--all", action="store_true", help="every screen in both languages and all palettes")
     parser.add_argument("--size", default="1366x768", help="of the window")
+    parser.add_argument("--text", type=int, default=100, help="text size in percent, 100 to 200")
     asked = parser.parse_args(arguments)
     asked.folder.mkdir(parents=True, exist_ok=True)
     from tests.screens.gallery import Gallery
 
     width, height = (int(part) for part in asked.size.split("x"))
     with tempfile.TemporaryDirectory(prefix="tahuri-screens-") as scratch:
-        gallery = Gallery(Path(scratch), (width, height))
+        gallery = Gallery(Path(scratch), (width, height), asked.text / 100)
         names = [name for name in asked.only.split(",") if name]
         for path in gallery.make(asked.folder, names, every=asked.all):
             print(path)

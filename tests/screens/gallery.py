@@ -36,9 +36,9 @@ QUIET = PhoneState("registered", "", True, (), None, None, False, False, "Headse
 class Gallery:
     """Two nights, one with the server and one without, and the window over Meja 3 of either."""
 
-    def __init__(self, scratch: Path, size: tuple[int, int]) -> None:
+    def __init__(self, scratch: Path, size: tuple[int, int], scale: float = 1.0) -> None:
         self.app = QApplication.instance() or QApplication([])
-        self.size = size
+        self.size, self.scale = size, scale
         self._scratch = scratch
         self._nights: dict[str, tuple[Path, scene.Story]] = {}
         self._copies = 0
@@ -107,7 +107,7 @@ class Gallery:
         else:
             seat.link.take(link_down(NOW - scene.LOST_MS, seat))
         self.bridge = Bridge()
-        theme = Theme(palette)
+        theme = Theme(palette, self.scale)
         theme.apply()
         self.window = MainWindow(seat.desk, self.bridge, theme)
         self._stop = seat.store.listen(self.bridge.tell_changed)

@@ -321,3 +321,17 @@ def test_an_agency_is_shown_as_told_only_on_proof(
     done(dispatch.notified(seat.desk, panel.open_rows[0].assignments[0].uid, "read_out"))
     qtbot.waitUntil(lambda: said()[0] == "Damkar Diberitahu")
     assert said()[1].startswith("Damkar jawab")
+
+
+def test_rows_that_come_after_the_focus_are_within_reach_of_the_keys(
+    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot, settled: Settled
+) -> None:
+    panel = BoardPanel(seat.desk, bridge, theme, idle=True)
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.activateWindow()
+    settled()
+    panel.table.setFocus()
+    qtbot.waitUntil(panel.table.hasFocus)
+    panel.show_rows((row("a"),))
+    assert panel.table.current_key() == row("a").uid

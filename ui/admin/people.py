@@ -18,6 +18,7 @@ from workstation.domain.rows import Person
 KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "-", "+")
 COLUMNS = 3
 LEAST_ROWS = 4
+LARGE = 1.5  # text from here on: two columns
 
 
 def initials(name: str) -> str:
@@ -155,17 +156,18 @@ class PeopleGrid(QWidget):
             key.setParent(None)
             key.deleteLater()
         self._keys = []
+        columns = COLUMNS if self.theme.scale < LARGE else 2
         shown = self._people[self._first : self._first + len(KEYS)]
         for n, person in enumerate(shown):
             key = PersonKey(self.theme, person, KEYS[n], self._here, self)
             key.setChecked(person.uid == mark and bool(mark))
             key.clicked.connect(lambda _on=False, who=person: self.chosen.emit(who))
-            self._grid.addWidget(key, n // COLUMNS, n % COLUMNS)
+            self._grid.addWidget(key, n // columns, n % columns)
             self._keys.append(key)
-        for row in range(max(LEAST_ROWS, (len(shown) + COLUMNS - 1) // COLUMNS)):
+        for row in range(max(LEAST_ROWS, (len(shown) + columns - 1) // columns)):
             self._grid.setRowStretch(row, 1)
         for column in range(COLUMNS):
-            self._grid.setColumnStretch(column, 1)
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_PageDown:

@@ -11,7 +11,7 @@ from typing import cast
 
 from PySide6.QtCore import QEvent, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ui import figures
 from ui.actions import caps
@@ -21,11 +21,14 @@ from ui.i18n import tr
 from ui.theme import Theme
 from ui.widgets.basic import Button, Keycap, Label, Panel
 from ui.widgets.pencil import Pencil
+from ui.widgets.scroll import Scrolling
 from workstation.domain.rows import Person, PhoneState
 from workstation.service import people, views
 from workstation.service.desk import Desk
 
 RIGHT_WIDTH = 418
+LARGE = 1.5  # text from here on: one column
+QWIDGET_MOST = 16_777_215
 
 
 class SignInPage(QWidget):
@@ -95,14 +98,16 @@ class SignInPage(QWidget):
         right.setSpacing(8)
         right.addWidget(enter)
         right.addWidget(self._state, 1)
-        upper = QHBoxLayout()
-        upper.setSpacing(8)
-        upper.addWidget(who, 1)
-        upper.addWidget(self._right)
+        content = QWidget(self)
+        self._sides = QHBoxLayout(content)
+        self._sides.setContentsMargins(0, 0, 0, 0)
+        self._sides.setSpacing(8)
+        self._sides.addWidget(who, 1)
+        self._sides.addWidget(self._right)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(8)
-        outer.addLayout(upper, 1)
+        outer.addWidget(Scrolling(content), 1)
         outer.addWidget(self._make_hints())
 
     def _make_hints(self) -> QWidget:
@@ -130,7 +135,14 @@ class SignInPage(QWidget):
 
     def _measure(self) -> None:
         theme = self.theme
-        self._right.setFixedWidth(theme.px(RIGHT_WIDTH))
+        large = theme.scale >= LARGE
+        # Large text: the PIN comes first, the people under it, and the page scrolls.
+        order = QBoxLayout.Direction.BottomToTop if large else QBoxLayout.Direction.LeftToRight
+        self._sides.setDirection(order)
+        self._right.setMinimumWidth(0 if large else theme.px(RIGHT_WIDTH))
+        self._right.setMaximumWidth(QWIDGET_MOST if large else theme.px(RIGHT_WIDTH))
+        self._state.setVisible(not large)
+        self._hints.setVisible(not large)
         self.secret.setFixedHeight(theme.px(44))
         self.secret.setFont(theme.font("caller"))
         self._hints.setFixedHeight(theme.px(38))

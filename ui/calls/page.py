@@ -8,7 +8,7 @@ from typing import cast
 
 from PySide6.QtCore import QRectF, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from ui import figures
 from ui.bridge import Bridge
@@ -19,6 +19,7 @@ from ui.theme import Theme
 from ui.widgets.basic import Chip, Label, Panel
 from ui.widgets.deadline import left
 from ui.widgets.pencil import Pencil
+from ui.widgets.scroll import Scrolling
 from ui.widgets.table import Column, Repaint, Table
 from workstation.domain.rows import AbandonedRow, CallRow
 from workstation.service import views
@@ -27,6 +28,8 @@ from workstation.service.desk import Desk
 FILTERS = ("all", "emergency", "information", "prank", "silent", "untyped")
 RIGHT_WIDTH = 372
 ABANDONED_ROWS = 6
+LARGE = 1.5  # text from here on: one column
+QWIDGET_MOST = 16_777_215
 
 
 def fits(row: CallRow, show: str) -> bool:
@@ -116,13 +119,17 @@ class CallsPage(QWidget):
         for layout, parts in ((left_side, (self.left_behind, self.every)), (right, (self.backs, self.history))):
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(8)
-            layout.addWidget(parts[0], 0 if layout is left_side else 5)
+            layout.addWidget(parts[0], 0 if layout is left_side else 7)
             layout.addWidget(parts[1], 1 if layout is left_side else 6)
-        outer = QHBoxLayout(self)
+        content = QWidget(self)
+        self._sides = QHBoxLayout(content)
+        self._sides.setContentsMargins(0, 0, 0, 0)
+        self._sides.setSpacing(8)
+        self._sides.addLayout(left_side, 1)
+        self._sides.addWidget(self._right)
+        outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(8)
-        outer.addLayout(left_side, 1)
-        outer.addWidget(self._right)
+        outer.addWidget(Scrolling(content))
 
     @staticmethod
     def _fill(panel: Panel, table: QWidget) -> None:
@@ -146,7 +153,14 @@ class CallsPage(QWidget):
         theme = self.theme
         head = theme.size("panel_head") + theme.px(26)
         self.left_behind.setFixedHeight(head + ABANDONED_ROWS * theme.px(36) + theme.px(24))
-        self._right.setFixedWidth(theme.px(RIGHT_WIDTH))
+        large = theme.scale >= LARGE
+        # Large text: one column that scrolls; at ordinary sizes everything is in sight at once.
+        direction = QBoxLayout.Direction.TopToBottom if large else QBoxLayout.Direction.LeftToRight
+        self._sides.setDirection(direction)
+        self._right.setMinimumWidth(0 if large else theme.px(RIGHT_WIDTH))
+        self._right.setMaximumWidth(QWIDGET_MOST if large else theme.px(RIGHT_WIDTH))
+        self._right.setMinimumHeight(theme.px(460) if large else 0)
+        self.every.setMinimumHeight(theme.px(260) if large else 0)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

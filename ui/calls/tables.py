@@ -24,10 +24,12 @@ def abandoned_columns() -> tuple[Column[AbandonedRow], ...]:
     return (
         Column("number", "calls.number", 168, _number, lambda r, _n: number_words(r.number), inset=12),
         Column("times", "calls.times", 42, _times, lambda r, _n: tr("calls.times_short", n=r.calls)),
-        Column("hour", "calls.last_hour", 0, _hour, _say_hour, inset=14, repaint=Repaint.MINUTE),
+        Column("hour", "calls.last_hour", 0, _hour, _say_hour, inset=14, repaint=Repaint.MINUTE, least=120, yields=1),
         Column("last", "calls.last", 92, _last, lambda r, _n: figures.wall(r.last_at)),
-        Column("ring", "calls.ring", 62, _longest, lambda r, _n: figures.clock(r.longest_ring_s), RIGHT),
-        Column("back", "calls.back", 96, _tries, lambda r, _n: "" if r.number else tr("calls.cannot"), inset=12),
+        Column("ring", "calls.ring", 62, _longest, lambda r, _n: figures.clock(r.longest_ring_s), RIGHT, yields=3),
+        Column(
+            "back", "calls.back", 96, _tries, lambda r, _n: "" if r.number else tr("calls.cannot"), inset=12, yields=2
+        ),
         Column("due", "calls.due", 128, _due, _say_due, RIGHT, repaint=Repaint.TENTH),
     )
 
@@ -67,10 +69,10 @@ def call_columns(desk: Desk) -> tuple[Column[CallRow], ...]:
         Column("time", "calls.time", 84, time, lambda r, _n: figures.wall(r.rang_at), inset=12),
         Column("number", "calls.number", 138, number, lambda r, _n: number_words(r.number)),
         Column("type", "calls.type", 150, kind, lambda r, _n: call_word(desk, r)[0]),
-        Column("ring", "calls.ring", 60, ring, lambda r, n: figures.clock(ring_ms(r, n) / 1000), RIGHT),
-        Column("length", "calls.length", 60, length, _length, RIGHT, repaint=Repaint.TENTH),
-        Column("about", "calls.about", 0, led_to, lambda r, _n: about(desk, r), inset=14),
-        Column("desk", "calls.desk", 50, where, lambda r, _n: r.desk, CENTER, 0),
+        Column("ring", "calls.ring", 60, ring, lambda r, n: figures.clock(ring_ms(r, n) / 1000), RIGHT, yields=3),
+        Column("length", "calls.length", 60, length, _length, RIGHT, repaint=Repaint.TENTH, yields=2),
+        Column("about", "calls.about", 0, led_to, lambda r, _n: about(desk, r), inset=14, least=150, yields=1),
+        Column("desk", "calls.desk", 50, where, lambda r, _n: r.desk, CENTER, 0, yields=4),
         Column("data", "calls.data", 46, data, lambda r, _n: sync_word(r.sync), CENTER, 0),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from PySide6.QtCore import QEvent, QRectF, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from ui import figures
@@ -47,6 +47,7 @@ class LinkBanner(QWidget):
         self._button.clicked.connect(self.asked)
         row.addWidget(self._title)
         row.addWidget(self._detail, 1)
+        row.addStretch()
         row.addWidget(self._button)
         theme.changed.connect(self._measure)
         bridge.link.connect(self.show_link)
@@ -69,6 +70,7 @@ class LinkBanner(QWidget):
             else:
                 self._detail.say("link.down_detail")
             self._button.say(link.unsent)
+        self._fit()
         if trouble == self.isHidden():
             self.setVisible(trouble)
             self.shown.emit(trouble)
@@ -79,6 +81,15 @@ class LinkBanner(QWidget):
         font = self.theme.font("board_type")
         font.setWeight(font.Weight.DemiBold)
         self._title.setFont(font)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """The second sentence stands whole or not at all; since when and how much is unsent always stands."""
+        taken = self.theme.px(46) + self._title.sizeHint().width() + self._button.width() + 40
+        self._detail.setVisible(taken + self._detail.sizeHint().width() <= self.width())
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -205,9 +205,9 @@ def _columns(desk: Desk) -> tuple[Column[UnsentRow], ...]:
     return (
         Column("time", "unsent.time", 88, time, lambda r, _n: figures.wall(r.at), inset=12),
         Column("what", "unsent.what", 250, what, lambda r, _n: item_words(r)),
-        Column("detail", "unsent.detail", 0, detail, lambda r, _n: _detail(desk, r)),
+        Column("detail", "unsent.detail", 0, detail, lambda r, _n: _detail(desk, r), least=120, yields=1),
         Column("state", "unsent.state", 150, state, lambda r, _n: sync_word(r.sync)),
-        Column("age", "unsent.age", 80, old, lambda r, n: age(n, r.at), right, repaint=Repaint.MINUTE),
+        Column("age", "unsent.age", 80, old, lambda r, n: age(n, r.at), right, repaint=Repaint.MINUTE, yields=2),
     )
 
 

@@ -250,14 +250,22 @@ class MapPanel(QWidget):
             way = QPointF(east, north)
             painter.drawLine(center + way * pencil.px(13), center + way * pencil.px(20))
 
-    def _paint_scale(self, pencil: Pencil) -> None:
+    def _scale_words(self, pencil: Pencil) -> tuple[str, float, float]:
+        """The scale bar: its words, its length and the words' width, px."""
         metres, long = self.frame.scale_bar(pencil.px(52))
         words = tr("map.metres", n=metres) if metres < 1000 else tr("map.kilometres", n=metres // 1000)
-        wide = pencil.width(words, "small", 500)
+        return words, long, pencil.width(words, "small", 500)
+
+    def _scale_box(self, pencil: Pencil) -> QRectF:
+        _, long, wide = self._scale_words(pencil)
         right, bottom = self.width() - pencil.px(14), self.height() - pencil.px(10)
-        back = QRectF(
-            right - long - wide - pencil.px(18), bottom - pencil.px(15), long + wide + pencil.px(26), pencil.px(21)
-        )
+        left, top = right - long - wide - pencil.px(18), bottom - pencil.px(15)
+        return QRectF(left, top, long + wide + pencil.px(26), pencil.px(21))
+
+    def _paint_scale(self, pencil: Pencil) -> None:
+        words, long, wide = self._scale_words(pencil)
+        right, bottom = self.width() - pencil.px(14), self.height() - pencil.px(10)
+        back = self._scale_box(pencil)
         pencil.painter.setPen(Qt.PenStyle.NoPen)
         pencil.painter.setBrush(pencil.color("bg1", 0.88))
         pencil.painter.drawRoundedRect(back, 3, 3)
@@ -279,7 +287,10 @@ class MapPanel(QWidget):
 
     def _paint_note(self, pencil: Pencil) -> None:
         note = tr("map.no_pack")
-        back = QRectF(5, self.height() - pencil.px(25), pencil.width(note, "small") + pencil.px(12), pencil.px(21))
+        wide = pencil.width(note, "small") + pencil.px(12)
+        # Beside the scale bar where there is room, else above everything: neither may cover the other.
+        beside = 5 + wide < self._scale_box(pencil).left()
+        back = QRectF(5, self.height() - pencil.px(25) if beside else 5, min(wide, self.width() - 10), pencil.px(21))
         pencil.painter.setPen(Qt.PenStyle.NoPen)
         pencil.painter.setBrush(pencil.color("bg1", 0.88))
         pencil.painter.drawRoundedRect(back, 3, 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QEvent, QPointF, QRectF
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -17,6 +17,7 @@ from workstation.domain.rows import QueueFigures
 
 AGENCY_TARGET_S = 60
 ANSWERED_LEAST = 0.9
+TWO_ROWS = 1.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,12 @@ class FigureStrip(QWidget):
         self.update()
 
     def _measure(self) -> None:
-        self.setFixedHeight(self.theme.size("strip"))
+        self.setFixedHeight(self.theme.size("strip") * self._rows)
+
+    @property
+    def _rows(self) -> int:
+        """From 175 % of text the six stand in two rows of three."""
+        return 2 if self.theme.scale >= TWO_ROWS else 1
 
     def _say(self) -> None:
         if self._told is not None:
@@ -117,26 +123,36 @@ class FigureStrip(QWidget):
             painter.end()
             return
         shown = six(self._told, self._now)
+        each = len(shown) // self._rows
+        for row in range(self._rows):
+            self._paint_row(pencil, row * self.theme.size("strip"), shown[row * each : (row + 1) * each])
+        painter.end()
+
+    def _paint_row(self, pencil: Pencil, top: float, shown: tuple[Figure, ...]) -> None:
         widths = [self._width(pencil, figure) for figure in shown]
+        gaps = len(shown) - 1
+        if sum(widths) + pencil.px(32) + gaps * pencil.px(10) > self.width():
+            # Large text: the value stays whole, what it counts is left to the reader and the charts below.
+            shown = tuple(replace(figure, detail="") for figure in shown)
+            widths = [self._width(pencil, figure) for figure in shown]
         spare = self.width() - pencil.px(32) - sum(widths)
-        gap = max(pencil.px(10), min(pencil.px(40), spare / (len(shown) - 1)))
+        gap = max(pencil.px(10), min(pencil.px(40), spare / gaps))
         x = pencil.px(16)
         for figure, wide in zip(shown, widths, strict=True):
-            self._paint(pencil, x, wide, figure)
+            self._paint(pencil, QPointF(x, top), wide, figure)
             x += wide + gap
-        painter.end()
 
     def _width(self, pencil: Pencil, figure: Figure) -> float:
         mark = pencil.px(22) if figure.bad else 0.0
         lower = mark + pencil.width(figure.value, "figure") + pencil.px(7) + pencil.width(figure.detail, "small")
         return max(pencil.width(figure.title, "small"), lower)
 
-    def _paint(self, pencil: Pencil, x: float, wide: float, figure: Figure) -> None:
-        token = "amber" if figure.bad else "text"
-        pencil.text(QRectF(x, pencil.px(8), wide + 1, pencil.px(18)), figure.title, "small", "text3")
-        lower = QRectF(x, pencil.px(27), wide + 1, pencil.px(26))
+    def _paint(self, pencil: Pencil, at: QPointF, wide: float, figure: Figure) -> None:
+        token, x = "amber" if figure.bad else "text", at.x()
+        pencil.text(QRectF(x, at.y() + pencil.px(8), wide + 1, pencil.px(18)), figure.title, "small", "text3")
+        lower = QRectF(x, at.y() + pencil.px(27), wide + 1, pencil.px(26))
         if figure.bad:
-            pencil.icon(x, QPointF(lower.center()).y() - pencil.px(8), "warn", "amber", 16)
+            pencil.icon(x, lower.center().y() - pencil.px(8), "warn", "amber", 16)
             lower = lower.adjusted(pencil.px(22), 0, 0, 0)
         taken = pencil.text(lower, figure.value, "figure", token)
         pencil.text(lower.adjusted(taken + pencil.px(7), pencil.px(3), 0, 0), figure.detail, "small", "text2")

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from ui import figures
 from ui.bridge import Bridge
@@ -19,6 +19,7 @@ from ui.theme import Theme
 from ui.widgets import incident_cells
 from ui.widgets.basic import Chip, Keycap, Label, Panel
 from ui.widgets.incident_words import IncidentWords
+from ui.widgets.scroll import Scrolling
 from ui.widgets.table import Table
 from workstation.domain.rows import BoardRow, ConflictRow, DeskRow, LinkStatus, QueueFigures
 from workstation.service import views
@@ -26,6 +27,9 @@ from workstation.service.desk import Desk
 
 SETTLE_WIDTH = 436
 CHARTS_HEIGHT = 178
+LARGE = 1.5  # text from here on: one column
+TWO_CHARTS = 1.75  # from here on the call types are told by the calls page's filters alone
+QWIDGET_MOST = 16_777_215
 CHARTS_LEAST = 140  # while a banner takes its share of the page
 FILTERS = ("all", "late_n", "drafts")
 HOURS = 8
@@ -75,11 +79,11 @@ class ShiftPage(QWidget):
         column.setSpacing(8)
         column.addWidget(self.figures)
         column.addWidget(self._make_charts())
-        middle = QHBoxLayout()
-        middle.setSpacing(8)
-        middle.addWidget(self._queue_panel, 1)
-        middle.addWidget(self.settle)
-        column.addLayout(middle, 1)
+        self._middle = QHBoxLayout()
+        self._middle.setSpacing(8)
+        self._middle.addWidget(self._queue_panel, 1)
+        self._middle.addWidget(self.settle)
+        column.addLayout(self._middle, 1)
         column.addWidget(self.desks)
         refusal = Panel(theme, "lead.title")
         sentence = Label(theme, "lead.sentence", token="text2", wrap=True)
@@ -89,10 +93,11 @@ class ShiftPage(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.addWidget(refusal)
-        self._stack.addWidget(page)
+        self._stack.addWidget(Scrolling(page))
 
     def _make_charts(self) -> QWidget:
         self._charts = QWidget()
+        self._panels: list[Panel] = []
         row = QHBoxLayout(self._charts)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
@@ -105,6 +110,7 @@ class ShiftPage(QWidget):
             panel.body.addWidget(chart)
             panel.body.setContentsMargins(12, 0, 12, 6)
             row.addWidget(panel, 1)
+            self._panels.append(panel)
         return self._charts
 
     def _make_queue(self) -> Table[BoardRow]:
@@ -129,9 +135,17 @@ class ShiftPage(QWidget):
         return queue
 
     def _measure(self) -> None:
-        roomy = self.height() >= self.theme.px(650)
-        self._charts.setFixedHeight(self.theme.px(CHARTS_HEIGHT if roomy else CHARTS_LEAST))
-        self.settle.setFixedWidth(self.theme.px(SETTLE_WIDTH))
+        theme, large = self.theme, self.theme.scale >= LARGE
+        roomy = self.height() >= theme.px(650)
+        self._charts.setFixedHeight(theme.px(CHARTS_HEIGHT if roomy or large else CHARTS_LEAST))
+        # Large text: what is to be decided stands under the queue, and the page scrolls.
+        direction = QBoxLayout.Direction.TopToBottom if large else QBoxLayout.Direction.LeftToRight
+        self._middle.setDirection(direction)
+        self.settle.setMinimumWidth(0 if large else theme.px(SETTLE_WIDTH))
+        self.settle.setMaximumWidth(QWIDGET_MOST if large else theme.px(SETTLE_WIDTH))
+        self._panels[-1].setVisible(theme.scale < TWO_CHARTS)
+        self._queue_panel.setMinimumHeight(theme.px(250) if large else 0)
+        self.settle.setMinimumHeight(theme.px(340) if large else 0)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -20,11 +20,11 @@ def one_line(words: IncidentWords) -> Columns:
         cells.priority(36),
         cells.number(100),
         Column("type", "board.type", 206, cells.type, lambda r, _n: words.type(r)),
-        Column("place", "board.place", 0, cells.place, lambda r, _n: words.place(r)),
-        cells.age(62),
+        Column("place", "board.place", 0, cells.place, lambda r, _n: words.place(r), least=130),
+        cells.age(62, yields=2),
         cells.target(206),
-        cells.agencies(310),
-        cells.desk(50),
+        cells.agencies(310, yields=1),
+        cells.desk(50, yields=3),
         cells.data(44),
     )
 
@@ -42,9 +42,16 @@ def two_lines(words: IncidentWords) -> Columns:
             lambda r, n: f"{words.number(r)}, {words.age(r, n)}, {r.desk}",
             repaint=Repaint.MINUTE,
         ),
-        Column("incident", "board.incident", 0, cells.incident, lambda r, _n: f"{words.type(r)}, {words.place(r)}"),
+        Column(
+            "incident",
+            "board.incident",
+            0,
+            cells.incident,
+            lambda r, _n: f"{words.type(r)}, {words.place(r)}",
+            least=190,
+        ),
         cells.target(196),
-        cells.agencies(270),
+        cells.agencies(270, yields=1),
         cells.data(46),
     )
 
@@ -56,11 +63,13 @@ def queue(words: IncidentWords) -> Columns:
         cells.priority(38),
         cells.number(100),
         Column("type", "board.type", 168, cells.type, lambda r, _n: words.type(r)),
-        Column("place", "board.place", 0, cells.village, lambda r, _n: words.place(r)),
-        Column("state", "queue.state", 84, cells.state, lambda r, n: words.state(r, n)[0], repaint=Repaint.MINUTE),
-        cells.age(64),
+        Column("place", "board.place", 0, cells.village, lambda r, _n: words.place(r), least=70, yields=2),
+        Column(
+            "state", "queue.state", 84, cells.state, lambda r, n: words.state(r, n)[0], repaint=Repaint.MINUTE, yields=1
+        ),
+        cells.age(64, yields=3),
         cells.target(178),
-        cells.desk(44),
+        cells.desk(44, yields=4),
         cells.data(44),
     )
 
@@ -81,25 +90,31 @@ class _Cells:
 
         return Column("number", "board.number", width, paint, lambda r, _n: self._words.number(r))
 
-    def age(self, width: int) -> Column[BoardRow]:
+    def age(self, width: int, yields: int) -> Column[BoardRow]:
         def paint(pencil: Pencil, rect: QRectF, row: BoardRow, now: int) -> None:
             pencil.text(_in(pencil, rect), self._words.age(row, now), "body", "text2", RIGHT)
 
-        return Column("age", "board.age", width, paint, self._words.age, RIGHT, repaint=Repaint.MINUTE)
+        return Column("age", "board.age", width, paint, self._words.age, RIGHT, repaint=Repaint.MINUTE, yields=yields)
 
     def target(self, width: int) -> Column[BoardRow]:
         return Column("target", "board.target", width, self._target, self._words.clock, repaint=Repaint.TENTH)
 
-    def agencies(self, width: int) -> Column[BoardRow]:
+    def agencies(self, width: int, yields: int) -> Column[BoardRow]:
         return Column(
-            "agencies", "board.agencies", width, self._agencies, lambda r, _n: self._words.assignments(r), inset=10
+            "agencies",
+            "board.agencies",
+            width,
+            self._agencies,
+            lambda r, _n: self._words.assignments(r),
+            inset=10,
+            yields=yields,
         )
 
-    def desk(self, width: int) -> Column[BoardRow]:
+    def desk(self, width: int, yields: int) -> Column[BoardRow]:
         def paint(pencil: Pencil, rect: QRectF, row: BoardRow, _now: int) -> None:
             pencil.text(rect, self._words.desk(row), "body", "text2", CENTER)
 
-        return Column("desk", "board.desk", width, paint, lambda r, _n: r.desk, CENTER, inset=0)
+        return Column("desk", "board.desk", width, paint, lambda r, _n: r.desk, CENTER, inset=0, yields=yields)
 
     def data(self, width: int) -> Column[BoardRow]:
         return Column("data", "board.data", width, _sync, lambda r, _n: sync_word(r.sync), CENTER, inset=0)

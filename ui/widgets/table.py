@@ -24,7 +24,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -57,7 +57,8 @@ class Repaint(IntEnum):
 class Column(Generic[R]):
     """One column: width in px at scale 1, 0 = takes what is left; `paint` draws a cell, `text` says it to a reader.
 
-    Both are given the row and the time in ms UTC.
+    Both are given the row and the time in ms UTC. Where the table is too narrow (large text, a small window) the column
+    with the greatest `yields` goes first, until the open one has its `least`; 0 = it always stays.
     """
 
     key: str
@@ -68,6 +69,8 @@ class Column(Generic[R]):
     align: Qt.AlignmentFlag = LEFT
     inset: int = 6
     repaint: Repaint = Repaint.NEVER
+    yields: int = 0
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,8 +330,28 @@ class Table(QTableView, Generic[R]):
         vertical.setDefaultSectionSize(self.row_px)
         vertical.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.setAccessibleName(tr(self._name))
+        self._yield_columns()
         self._settle_rows()
         self.viewport().update()
+
+    def _yield_columns(self) -> None:
+        """Hides what there is no room for, the least needed first."""
+        columns = self.rows.columns
+        room = self.viewport().width()
+        wants = sum(self.theme.px(c.width or c.least) for c in columns)
+        gone: set[int] = set()
+        for n in sorted((n for n, c in enumerate(columns) if c.yields), key=lambda n: -columns[n].yields):
+            if wants <= room:
+                break
+            gone.add(n)
+            wants -= self.theme.px(columns[n].width or columns[n].least)
+        for n in range(len(columns)):
+            if self.isColumnHidden(n) != (n in gone):
+                self.setColumnHidden(n, n in gone)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._yield_columns()
 
     def _settle_rows(self) -> None:
         """Group headings keep their own height and span; the row that was current stays current."""
@@ -346,6 +369,7 @@ class Table(QTableView, Generic[R]):
             row = self.rows.row_of(self._wanted)
             if row >= 0:
                 self.choose(self._wanted)
+        self._take_first()
 
     _had_groups = False
 
@@ -410,12 +434,17 @@ class Table(QTableView, Generic[R]):
 
     def focusInEvent(self, event: Any) -> None:
         super().focusInEvent(event)
-        if not self.currentIndex().isValid():
-            for row in range(self.rows.rowCount()):
-                if not isinstance(self.rows.item(row), Group):
-                    self.setCurrentIndex(self.rows.index(row, 0))
-                    break
+        self._take_first()
         self.viewport().update()
+
+    def _take_first(self) -> None:
+        """With the focus there is always a row the keys act on, also when the rows come later than the focus."""
+        if not self.hasFocus() or self.currentIndex().isValid():
+            return
+        for row in range(self.rows.rowCount()):
+            if not isinstance(self.rows.item(row), Group):
+                self.setCurrentIndex(self.rows.index(row, 0))
+                return
 
     def focusOutEvent(self, event: Any) -> None:
         super().focusOutEvent(event)
