@@ -119,9 +119,9 @@ def starters(folder: Path, frozen: Path | None) -> list[Starter]:
 
 
 def measure(runs: int, frozen: Path | None) -> dict[str, object]:
-    """Median, least and greatest of `runs` warm starts of each program, in turn, and their ratio to the bare form."""
-    environment = {**os.environ, "TAHURI_FIRST_FRAME": "1"}
     """Median, least and greatest of `runs` warm starts of each program, in turn; their ratio to the bare form."""
+    environment = {**os.environ, "TAHURI_FIRST_FRAME": "1"}
+    # A desk has its byte code on disk after the first start; where it is forbidden, the compiler would be measured.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory(prefix="tahuri-start-") as name:
