@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sync.protocol import Stored, Vector, open_frame
+
+_LIGHT: Final = 4096
 
 
 class Log(Protocol):
@@ -63,6 +66,11 @@ class DeskLog(Log, Protocol):
         ...
 
 
-def opened(log: Log, packed: bytes) -> list[Stored]:
-    """The ops of a peer's frame that `log` lacks, checked against what it has. Raises as `protocol.open_frame`."""
+async def opened(log: Log, packed: bytes) -> list[Stored]:
+    """The ops of a peer's frame that `log` lacks, checked against what it has. Raises as `protocol.open_frame`.
+
+    A backlog's frame is opened beside the loop; a live op's is done before a thread would have begun.
+    """
+    if len(packed) > _LIGHT:
+        return await asyncio.to_thread(open_frame, packed, *log.reached())
     return open_frame(packed, *log.reached())

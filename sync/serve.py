@@ -162,7 +162,7 @@ class Service:
         packed = await self._body(request, self._limits.frame_bytes)
         async with self._pushing:
             try:
-                ops = await asyncio.to_thread(opened, self._log, packed)
+                ops = await opened(self._log, packed)
                 if ops:
                     await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
             except Gap as gap:

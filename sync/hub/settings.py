@@ -55,7 +55,7 @@ def store_path(text: str) -> Path:
 def listening(host: str, port: int) -> socket.socket:
     """A socket bound to the address, before any store is opened. Raises `SettingWrong`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named since asyncio turns Nagle's algorithm off only then; else each answer waits 40 ms for an ACK.
+    # With the protocol named asyncio turns Nagle's algorithm off; else each answer waits 40 ms for an ACK.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name != "nt":  # there the option would let two hubs share a port
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -45,7 +45,7 @@ class Peer:
 
     @property
     def grown(self) -> bool:
-        """Whether the peer may hold more than `vector` says. Its word on our own push comes by event before the answer."""
+        """Whether the peer may hold more than `vector` says; asked late, since an event overtakes our push's answer."""
         return self.stale or self.told > sum(self.vector.values())
 
     def hear(self, event_id: str, new: bool) -> None:

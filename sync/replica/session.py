@@ -135,9 +135,11 @@ class Session:
         peer = self._peer
         if not peer.lacks(self._log.vector()):
             return False
-        ops = await asyncio.to_thread(self._next)
+        ops, frame = await asyncio.to_thread(self._next)
+        if not ops:
+            return False
         try:
-            ack = await self._link.push(await asyncio.to_thread(protocol.pack_frame, ops))
+            ack = await self._link.push(frame)
         except Refused as refusal:
             await self._corrected(refusal)
             return True
@@ -149,9 +151,10 @@ class Session:
         peer.grow()
         return True
 
-    def _next(self) -> Sequence[protocol.Stored]:
-        """The next ops the peer lacks, as many as fit a frame; they lie on disk until now."""
-        return next(protocol.cut(self._log.page(self._peer.vector, self._peer.batch)), ())
+    def _next(self) -> tuple[Sequence[protocol.Stored], bytes]:
+        """The next ops the peer lacks, as many as fit a frame, and the frame; they lie on disk until now."""
+        ops = next(protocol.cut(self._log.page(self._peer.vector, self._peer.batch)), ())
+        return ops, protocol.pack_frame(ops) if ops else b""
 
     async def _corrected(self, refusal: Refused) -> None:
         """Go on after a refusal that tells how to go on, else raise it."""
@@ -174,7 +177,7 @@ class Session:
         if not page.frame:
             return self._fruitless_pull(own)
         self._fruitless = 0
-        ops = await asyncio.to_thread(opened, self._log, page.frame)
+        ops = await opened(self._log, page.frame)
         await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
         if self._log.vector() == own:
             raise Strange("the peer gave ops that were asked for by nobody")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -14,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sync.desks import QUICK, Desk
+from sync.hub.settings import listening
+from tests.sync.desks import QUICK, Desk, until_in_step
 from tests.sync.hubs import TOKEN, HubProcess
 from workstation.store import Store
 
@@ -66,9 +68,17 @@ def test_it_keeps_its_record_and_its_life_over_a_restart(tmp_path: Path) -> None
 
 def test_it_stops_at_once_though_desks_listen(tmp_path: Path) -> None:
     (tmp_path / "hub").mkdir()
-    with HubProcess(tmp_path / "hub", heartbeat_s=60) as hub, Desk(tmp_path, "AMB-1") as desk:
-        desk.connect(hub.url, timing=replace(QUICK, poll_s=60))
-        desk.until("up")
+    with (
+        HubProcess(tmp_path / "hub", heartbeat_s=60) as hub,
+        Desk(tmp_path, "AMB-1") as desk,
+        Desk(tmp_path, "AMB-2") as other,
+    ):
+        for each in (desk, other):
+            each.connect(hub.url, timing=replace(QUICK, poll_s=60))
+        incident = desk.open_incident("AMB-1-0001")
+        until_in_step([desk, other])
+        desk.note(incident, "hanya lewat aliran peristiwa")  # it reaches the other only if that one listens
+        until_in_step([desk, other])
         assert hub.stop() == 0
         assert "exceeded" not in (hub.folder / "hub.log").read_text()
         desk.until("down")
@@ -128,3 +138,30 @@ def test_it_tells_a_stranger_nothing(tmp_path: Path) -> None:
             response = http.get(path)
             assert response.status_code in (401, 404, 405)
             assert "server" not in response.headers and len(response.content) < 300
+
+
+def test_answers_leave_at_once() -> None:
+    """Nagle's algorithm holds the second piece of an answer back until the asker's delayed ACK, 40 ms each time."""
+
+    async def accepted() -> int:
+        nodelay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            sock = writer.get_extra_info("socket")
+            nodelay.set_result(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(look, sock=listening("127.0.0.1", 0)) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            try:
+                return await asyncio.wait_for(nodelay, 10)
+            finally:
+                writer.close()
+
+    assert asyncio.run(accepted()) == 1
+
+
+def test_the_desk_starts_without_http() -> None:
+    """httpx costs the first frame a tenth of a second; it is loaded on the sync thread."""
+    look = "import sys, sync.replica; assert not {'httpx', 'starlette', 'uvicorn'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], timeout=60).returncode == 0
