@@ -295,6 +295,34 @@ def test_calls_do_not_depend_on_the_order_of_arrival(tmp_path: Path, seed: int) 
     assert 3 < len(found[0]) < 90
 
 
+@pytest.mark.promise("M11")
+def test_a_ring_told_twice_counts_as_the_earlier_one(tmp_path: Path) -> None:
+    """Two replicas tell of one offer differently; the calls are those of the earlier telling, in either order."""
+    uids = [bytes([n]) * 16 for n in (1, 2, 3)]
+
+    def rang(replica: int, seq: int, uid: bytes, at: int, hlc: int) -> Op:
+        body = {"number": "+621", "e164": "", "identity": "mobile", "display": "", "dialled": "112", "key": "",
+                "sip_call_id": "", "desk": f"Meja {replica}", "at": at}  # fmt: skip
+        return Op(replica, seq, hlc, uid, "offer.rang", 1, b"", "AMB", at, body)
+
+    early, late = rang(1, 1, uids[0], 1_000, 50), rang(2, 1, uids[0], 90_000, 60)
+    others = [rang(3, 1, uids[1], 1_500, 70), rang(3, 2, uids[2], 90_500, 80)]
+    found = []
+    for turn, order in enumerate(([*others, late, early], [early, late, *others])):
+        with desk(tmp_path, 30 + turn) as store:
+            for op in order:
+                store.merge(stored(op)).result(10)
+            found.append(rows(store, "select uid, offers, rang_at from call order by uid"))
+    assert (
+        found[0]
+        == found[1]
+        == [
+            {"uid": uids[0], "offers": 2, "rang_at": 1_000},
+            {"uid": uids[2], "offers": 1, "rang_at": 90_500},
+        ]
+    )
+
+
 def test_assignments_and_links_stand_whatever_came_first(tmp_path: Path) -> None:
     with desks(tmp_path, 2) as (one, two):
         offer = one.write(rings()).result(10).value

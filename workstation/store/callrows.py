@@ -68,6 +68,7 @@ class CallRows:
     def write(self, touched: Sequence[Held]) -> set[Uid]:
         """Bring the rows of these offers and their calls up to date; gives the calls that changed or ceased."""
         seeds: set[Offer] = set()
+        stale: set[Offer] = set()  # how an offer stood before an earlier ring of the same name came in
         rang: list[Uid] = []
         for held in touched:
             offer = offer_of(held.uid, held.state)
@@ -75,10 +76,11 @@ class CallRows:
                 continue  # made by something that is no ring
             before = self._ring(held.uid)
             if before != offer:
-                seeds |= {offer} | ({before} if before else set())
+                seeds.add(offer)
+                stale |= {before} if before else set()
             _OFFERS.put(self._connection, _offer_row(held, offer, held.uid if before is None else KEEP))
             rang.append(held.uid)
-        changed = self._rejoin(seeds) if seeds else set()
+        changed = self._rejoin(seeds, stale) if seeds else set()
         changed |= {call for uid in rang for call in self._call_of(uid)}
         for call in changed:
             self._write_call(call)
@@ -93,9 +95,9 @@ class CallRows:
     def _call_of(self, uid: Uid) -> list[Uid]:
         return [row[0] for row in self._connection.execute("select call from offer where uid = ?", [uid])]
 
-    def _rejoin(self, seeds: set[Offer]) -> set[Uid]:
+    def _rejoin(self, seeds: set[Offer], stale: set[Offer]) -> set[Uid]:
         """Join anew everything the seeds can reach; gives the calls that gained or lost an offer."""
-        known = {offer for offer in neighbours(seeds, self._rings) if self._ring(offer.uid) == offer}
+        known = neighbours(seeds | stale, self._rings) - stale
         changed: set[Uid] = set()
         for uid, call in joined(known).items():
             before = self._call_of(uid)
