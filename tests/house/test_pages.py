@@ -46,6 +46,13 @@ def test_links_and_named_files_exist(page: Path) -> None:
     assert not missing
 
 
+def test_every_command_is_explained() -> None:
+    from workstation.cli import tahuri
+
+    real = {name for name, command in tahuri.commands.items() if not command.hidden}
+    assert set(re.findall(r"^\| `python -m workstation (\w+)", IT.read_text(encoding="utf-8"), re.MULTILINE)) == real
+
+
 def tracked() -> list[Path]:
     folders = ("workstation", "sync", "ui", "tests", "docs", "resources")
     found = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
