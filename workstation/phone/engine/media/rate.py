@@ -1,6 +1,6 @@
 """Between the call's 8 kHz and the device's 48 kHz, two milliseconds late.
 
-A windowed-sinc low-pass in six phases. The resampling library the project uses elsewhere holds back 30 to 137 ms of
+A windowed-sinc low-pass in six phases. `soxr` holds back 30 to 137 ms of
 a stream cut in 10 ms pieces (measured, all its qualities with a filter worth the name), which is the whole delay a
 call may have.
 """
