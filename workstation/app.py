@@ -11,13 +11,13 @@ import hmac
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from sync.replica import Replica
 from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
 from workstation.domain.rows import LinkStatus, PhoneState
@@ -36,6 +36,8 @@ from workstation.store.keys import store_key
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from sync.replica import Replica
+
 log = logging.getLogger("tahuri.app")
 
 
@@ -48,30 +50,44 @@ class Announce:
     link: Callable[[LinkStatus], None] = lambda _: None
 
 
-@dataclass(slots=True)
 class Desktop:
-    """Everything of one desk below its screen."""
+    """Everything of one desk below its screen. `line` is None where no phone is set."""
 
-    settings: Settings
-    store: Store
-    desk: Desk
-    line: Line | None
-    replica: Replica
-    announce: Announce
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        desk: Desk,
+        line: Line | None,
+        announce: Announce,
+        sync: Callable[[], Replica],
+    ) -> None:
+        self.settings, self.store, self.desk, self.line, self.announce = settings, store, desk, line, announce
+        self._sync = sync
+        self._replica: Replica | None = None
+        self._starter = threading.Thread(target=self._start, name="desk-start", daemon=True)
 
     def start(self) -> None:
-        """Set phone and sync going, each on its own thread; neither fails here, both tell the screen what is wrong."""
+        """Set phone and sync going; returns at once. Neither fails here, both tell the screen what is wrong."""
+        self._starter.start()
+
+    def _start(self) -> None:
+        # The phone first: a ring must not wait for what sync has to load.
         if self.line is not None:
             self.line.start()
-        self.replica.start()
+        self._replica = self._sync()
+        self._replica.start()
 
     def close(self, *, quit_engine: bool = False) -> None:
         """Stop in the order in which nothing is lost. The engine and its conversation go on unless told to quit."""
+        if self._starter.ident is not None:
+            self._starter.join()
         if self.line is not None:
             if quit_engine:
                 self.line.quit_engine()
             self.line.stop()
-        self.replica.stop()
+        if self._replica is not None:
+            self._replica.stop()
         self.desk.close()
         self.store.close()
 
@@ -100,17 +116,17 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
     line = _line(settings, key, desk, announce, clock)
     desk.phone = line
 
-    replica = Replica(
-        store,
-        settings.hub.url,
-        _hub_token(settings),
-        clock,
-        lambda: int.from_bytes(ids.secret(4), "big") / 2**32,
-        link.take,
-        desk=settings.desk.name,
-    )
+    def sync() -> Replica:
+        # Loaded here, on the starting thread: the first frame does not wait for what only the wire needs.
+        from sync.replica import Replica
+
+        def jitter() -> float:
+            return int.from_bytes(ids.secret(4), "big") / 2**32
+
+        return Replica(store, settings.hub.url, _hub_token(settings), clock, jitter, link.take, desk=settings.desk.name)
+
     store.listen(lambda changes: announce.changed(changes))
-    return Desktop(settings, store, desk, line, replica, announce)
+    return Desktop(settings, store, desk, line, announce, sync)
 
 
 def _line(settings: Settings, key: bytes | None, desk: Desk, announce: Announce, clock: Clock) -> Line | None:

@@ -12,9 +12,9 @@ import contextlib
 import hmac
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from workstation.demo.caller import Caller, Leg
 from workstation.domain.hlc import Clock
@@ -101,8 +101,8 @@ class Pbx(asyncio.DatagramProtocol):
 
         self._run(leave)
 
-    def _run(self, step: Callable[[], asyncio.Future[T]]) -> T:
-        return asyncio.run_coroutine_threadsafe(step(), self._loop).result(10)  # type: ignore[arg-type]
+    def _run(self, step: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return asyncio.run_coroutine_threadsafe(step(), self._loop).result(10)
 
     # ------------------------------------------------------------------ the loop's side
     async def _open(self) -> int:

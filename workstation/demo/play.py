@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.peers.sound import pulse
 from tests.peers.speech import correlation, speech
 from workstation.demo.caller import RATE, Caller
-from workstation.demo.desks import Centre, Exchange, NotInTime, open_centre
+from workstation.demo.desks import SAVED_MS, Centre, Exchange, NotInTime, open_centre
 from workstation.demo.pbx import Pbx
 from workstation.demo.report import Report
 from workstation.domain.hlc import Clock
@@ -27,7 +27,6 @@ OPERATOR_SAYS = (
 LANDMARK = "tanjakan kebun cengkeh"
 RIVALS = ("tanjakan, depan sekolah", "dekat pos kamling")
 ALIKE = 0.9
-SAVED_MS = 250
 
 
 class Play:
@@ -73,7 +72,7 @@ class Play:
             centre.until(lambda: caller.ringing >= {"meja1", "meja2"}, 10, "both desks ring")
         with self._report.step("form"):
             for desk in centre.desks:
-                centre.until(lambda desk=desk: desk.reads(SHOWN, "112"), 5, f"{desk.name}: number and dialled number")
+                centre.see(desk, SHOWN, "112")
             self._picture(centre, 1, "1-dering")
         with self._report.step("answer"):
             one.key("F2")
@@ -87,14 +86,14 @@ class Play:
                 raise NotInTime("the record can be read without its key")
             self._picture(centre, 1, "2-bicara")
         with self._report.step("synced"):
-            centre.until(lambda: two.reads("Kebakaran bangunan", "Batu Merah"), 10, "desk 2's board shows the incident")
+            centre.see(two, "Kebakaran bangunan", "Batu Merah")
             self._picture(centre, 2, "3-papan-meja-2")
         self._apart(centre)
         with self._report.step("converged") as facts:
             facts["digest"] = centre.until(centre.equal_digest, 20, "equal digests of two desks and the hub")[:16]
             for number, desk in enumerate(centre.desks, 1):
                 desk.key("Alt+P", "Alt+Down")
-                centre.until(lambda desk=desk: desk.reads(*RIVALS), 10, f"{desk.name} shows both rival values")
+                centre.see(desk, *RIVALS)
                 self._picture(centre, number, f"5-nilai-tandingan-meja-{number}")
         with self._report.step("hangup"):
             one.key("F12")
@@ -126,7 +125,7 @@ class Play:
             centre.open_from_board(two, LANDMARK)
             centre.edit_landmark(two, RIVALS[1])
             for desk in centre.desks:
-                centre.until(lambda desk=desk: desk.reads("1 belum terkirim"), 5, f"{desk.name} counts what waits")
+                centre.see(desk, "1 belum terkirim")
             self._picture(centre, 1, "4-tautan-putus")
         with self._report.step("link_back"):
             centre.mend()

@@ -107,8 +107,8 @@ class Puppet(QObject):
 
     def _do_key(self, keys: str) -> Answer:
         at = self._clock.now_ms()
-        sequence = QKeySequence(keys)[0]
-        QTest.keyClick(self._target(), sequence.key(), sequence.keyboardModifiers())
+        press = QKeySequence(keys)[0]  # type: ignore[index]
+        QTest.keyClick(self._target(), press.key(), press.keyboardModifiers())
         return {"at": at}
 
     def _do_type(self, text: str) -> Answer:

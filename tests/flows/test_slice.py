@@ -1,0 +1,114 @@
+"""From a ringing line to a row on another operator's board, with every real part (SIPp, Kamailio, PulseAudio)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.conftest import Scene
+from tests.peers.caller import sipp
+from tests.peers.speech import correlation, speech
+from workstation.demo.desks import SAVED_MS, DeskAtHand
+from workstation.demo.play import ALIKE, CALLER_SAYS, LANDMARK, OPERATOR_SAYS, RIVALS
+
+RATE = 8000
+NUMBER, SHOWN = "081200004417", "0812 0000 4417"
+CALLS = "select status, offers, answered_at is not null, reason from call where rang_at > ?"
+
+
+def calls_since(desk: DeskAtHand, at: int) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in desk.on_disk(CALLS, at)]
+
+
+@pytest.mark.promise("M3", "M4", "S1", "S2", "D1", "P1", "P3", "U1", "U2", "U4")
+def test_a_call_becomes_an_incident_on_two_desks(scene: Scene) -> None:
+    centre, (one, two) = scene.centre, scene.centre.desks
+    said, replied = speech(CALLER_SAYS), speech(OPERATOR_SAYS)
+    begun_at = centre.clock.now_ms()
+    with sipp(scene.pbx, scene.folder, number=NUMBER, speech=said) as caller:
+        for desk in (one, two):
+            centre.see(desk, SHOWN, "ke 112")
+        one.key("F2")
+        with (
+            centre.sound.record("headset1.monitor", rate=RATE) as ear,
+            centre.sound.play(replied, "mic", rate=RATE),
+        ):
+            caller.answered()
+            centre.until(lambda: not two.reads("Panggilan masuk"), 5, "desk 2 stops ringing")
+            need = max(len(said), len(replied)) + 2 * RATE
+            centre.until(lambda: len(ear.pcm()) >= need, 60, "the end of both speeches")
+            heard_at_desk = ear.pcm()
+        assert correlation(said, heard_at_desk, RATE) >= ALIKE
+        assert correlation(replied, caller.heard(), RATE) >= ALIKE
+
+        assert centre.write_fire(one, LANDMARK) <= SAVED_MS
+        assert one.sealed(LANDMARK) and one.sealed(NUMBER)
+        centre.see(two, "Kebakaran bangunan", "Batu Merah")
+
+        centre.cut()
+        centre.edit_landmark(one, RIVALS[0])
+        centre.open_from_board(two, LANDMARK)
+        centre.edit_landmark(two, RIVALS[1])
+        for desk in (one, two):
+            centre.see(desk, "1 belum terkirim")
+        assert not centre.equal_digest()
+        centre.mend()
+        assert centre.until(centre.equal_digest, 20, "equal digests of both desks and the hub")
+        for desk in (one, two):
+            desk.key("Alt+P", "Alt+Down")
+            centre.see(desk, *RIVALS)
+
+        one.key("F12")
+        caller.wait_over()
+    for desk in (one, two):
+        centre.until(
+            lambda desk=desk: calls_since(desk, begun_at) == [("ended", 2, 1, "desk_hung_up")],
+            10,
+            f"{desk.name}: one call of two offers, answered",
+        )
+    people = one.on_disk("select count(*) from op where kind = 'incident.edited'")
+    assert people[0][0] >= 4
+    for desk in (one, two):
+        desk.key("Ctrl+D")
+
+
+@pytest.mark.promise("M11", "P2")
+def test_who_gives_up_is_one_abandoned_call_on_both_desks(scene: Scene) -> None:
+    centre, (one, two) = scene.centre, scene.centre.desks
+    begun_at = centre.clock.now_ms()
+    with sipp(scene.pbx, scene.folder, scenario="gives_up", number="081200007731", ring_ms=1500) as caller:
+        for desk in (one, two):
+            centre.see(desk, "0812 0000 7731", "Terima")
+        caller.wait_over()
+    for desk in (one, two):
+        centre.until(
+            lambda desk=desk: [row[:3] for row in calls_since(desk, begun_at)] == [("abandoned", 2, 0)],
+            10,
+            f"{desk.name}: one abandoned call of two offers",
+        )
+
+
+@pytest.mark.promise("M11")
+def test_ring_all_answered_by_one_leaves_nothing_abandoned(scene: Scene) -> None:
+    centre, (one, two) = scene.centre, scene.centre.desks
+    begun_at = centre.clock.now_ms()
+    words = speech("Tolong, ada pohon tumbang menutup jalan di Halong, satu motor tertimpa.")
+    with (
+        centre.sound.record("headset2.monitor", rate=RATE) as ear,
+        sipp(scene.pbx, scene.folder, number=None, speech=words, listen=False) as caller,
+    ):
+        for desk in (one, two):
+            centre.see(desk, "Tanpa nomor", "Terima")
+        two.key("F2")
+        caller.answered()
+        from_here = len(ear.pcm())
+        centre.until(lambda: len(ear.pcm()) >= from_here + len(words) + RATE, 30, "the caller to speak")
+        two.key("F12")
+        caller.wait_over()
+        assert correlation(words, ear.pcm()[from_here - RATE // 2 :], RATE) >= ALIKE
+    for desk in (one, two):
+        centre.until(
+            lambda desk=desk: [row[:3] for row in calls_since(desk, begun_at)] == [("ended", 2, 1)],
+            10,
+            f"{desk.name}: one answered call of two offers",
+        )
+    assert "SIP/2.0 487" not in caller.messages()
