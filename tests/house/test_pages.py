@@ -27,7 +27,7 @@ def said_default(value: object) -> str:
 
 def test_every_setting_is_explained_with_its_default() -> None:
     settings = Settings()
-    real = {}
+    real: dict[str, str] = {}
     for section in fields(Settings):
         rows = getattr(settings, section.name)
         if is_dataclass(rows):
