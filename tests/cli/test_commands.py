@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.desks import KEY
+from tests.sync.hubs import TOKEN, HubProcess
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 from workstation.reach import ask_registrar
@@ -173,6 +174,22 @@ def test_a_registrar_is_reached_when_it_answers_in_sip() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         assert not ask_registrar("127.0.0.1", nobody.getsockname()[1], "tcp", SystemIds()).ok
+
+
+def test_the_doctor_reaches_a_hub_and_reads_its_clock(settings: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    with HubProcess(folder) as hub:
+        token = tmp_path / "token"
+        token.write_text(TOKEN)
+        with settings.open("a") as more:
+            more.write(f'[hub]\nurl = "{hub.url}"\ntoken_file = "{token}"\n')
+        _, found = checks("--settings", settings)
+        assert found["hub"][0] == found["hub clock"][0] == "good"
+        token.write_text("another")
+        _, found = checks("--settings", settings)
+        assert found["hub"][0] == "failed" and "token" in found["hub"][1]
+        assert "hub clock" not in found
 
 
 def test_the_doctor_tells_what_is_taken_and_who_does_not_answer(settings: Path) -> None:

@@ -16,6 +16,7 @@ HOUR_MS: Final = 3_600_000
 SHIFT_HOURS: Final = 8
 CONFLICTS_MOST: Final = 200
 UNSENT_MOST: Final = 500
+UNSENT_OPS: Final = 5000
 LIVE_MS: Final = 12 * HOUR_MS
 """A call that never ended in the record (a desk lost its power) counts as live for at most this long."""
 
@@ -38,13 +39,17 @@ def conflicts(db: Database, limit: int = CONFLICTS_MOST) -> list[ConflictRow]:
 
 
 def unsent(db: Database, limit: int = UNSENT_MOST) -> list[UnsentRow]:
-    """Give what this desk wrote and the hub has not acknowledged, the oldest first: a row per thing and kind of op."""
+    """Give what this desk wrote and the hub has not acknowledged, the oldest first: a row per thing and kind of op.
+
+    After hours offline only the oldest `UNSENT_OPS` ops are looked at; how many there are in all is in `LinkStatus`.
+    """
     far = travelled(db)
     sql = """select min(op.at), op.kind, count(*), max(op.seq), entity.type, entity.uid from op
-             join entity on entity.id = op.entity where op.replica = ? and op.seq > ?
+             join entity on entity.id = op.entity where op.replica = ? and op.seq > ? and op.seq <= ?
              group by op.entity, op.kind order by min(op.seq) limit ?"""
     rows = []
-    for at, kind, count, seq, of, uid in db.conn.execute(sql, [far.own, far.acked, limit]).fetchall():
+    span = [far.own, far.acked, far.acked + UNSENT_OPS, limit]
+    for at, kind, count, seq, of, uid in db.conn.execute(sql, span).fetchall():
         number, detail = _named(db, of, uid)
         rows.append(UnsentRow(at, kind, number, detail, count, far.row(seq)))
     return rows
@@ -110,10 +115,11 @@ def percentile(ordered: list[float], share: int) -> float | None:
 def _call_to_agency(db: Database, from_at: int, to_at: int) -> list[float]:
     """Seconds from the answer to the first agency that was told, sorted, for incidents whose call rang in the span."""
     sql = """select min(assignment.notified_at) - min(call.answered_at) from call
-             join offer on offer.call = call.uid join link on link.call = offer.uid
-             join assignment on assignment.incident = link.incident
+             cross join offer on offer.call = call.uid cross join link on link.call = offer.uid
+             cross join assignment on assignment.incident = link.incident
              where call.rang_at >= ? and call.rang_at < ? and call.answered_at is not null
              and assignment.notified_at is not null group by link.incident"""
+    # `cross join` keeps the order: from the span's calls outward, never from all links there are.
     found = (waited for (waited,) in db.conn.execute(sql, [from_at, to_at]))
     # Two desks' clocks may differ by a little: a negative wait is none.
     return sorted(max(0, waited) / 1000 for waited in found)
