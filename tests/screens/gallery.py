@@ -281,6 +281,14 @@ def sign_in(gallery: Gallery, palette: str) -> None:
     gallery.type("2468")
 
 
+def check(gallery: Gallery, palette: str) -> None:
+    """IT's page while the server is away and no card for sound is there."""
+    gallery.open("cut", palette, "teknisi1")
+    gallery.phone(replace(QUIET, null_device=True, may_ring=False))
+    gallery.window.show_page("check")
+    gallery.pump()
+
+
 def keys(gallery: Gallery, palette: str) -> None:
     gallery.open("up", palette, "op3")
     gallery.window.toggle_help()
@@ -302,5 +310,6 @@ SCREENS: dict[str, Callable[[Gallery, str], None]] = {
     "board": board,
     "map": map_page,
     "sign_in": sign_in,
+    "check": check,
     "keys": keys,
 }

@@ -1,0 +1,67 @@
+"""IT's page: each thing the running desk knows of itself, the worst first, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from tests.screens.seat import NOW, Seat, link_down, link_up
+from ui.admin.doctor import BAD, GOOD, LOOK, DoctorPage, Finding, of_link, of_phone
+from ui.bridge import Bridge
+from ui.theme import Theme
+from workstation.domain.rows import PhoneState
+
+WELL = PhoneState("registered", "", True, (), None, None, False, False, "Headset", "Headset", False, 0.0, 0.0)
+
+
+def states(findings: list[Finding]) -> dict[str, str]:
+    return {f.name.removeprefix("doctor."): f.state for f in findings}
+
+
+def test_a_desk_that_is_well_is_all_good(theme: Theme) -> None:
+    assert set(states(of_phone(WELL)).values()) == {GOOD}
+    assert set(states(of_link(link_up())).values()) == {GOOD}
+
+
+@pytest.mark.promise("P4")
+def test_registered_without_proof_of_a_call_is_not_called_good(theme: Theme) -> None:
+    finding = of_phone(replace(WELL, may_ring=False))[0]
+    assert finding.state == LOOK and "mungkin tidak berdering" in finding.sentence
+
+
+def test_each_fault_has_its_state_and_sentence(theme: Theme) -> None:
+    assert of_phone(None)[0].state == LOOK
+    failed = of_phone(replace(WELL, line="failed", sentence="Sandi SIP ditolak."))[0]
+    assert (failed.state, failed.sentence) == (BAD, "Sandi SIP ditolak.")
+    assert states(of_phone(replace(WELL, null_device=True)))["sound_out"] == LOOK
+    assert states(of_link(link_down(NOW)))["server"] == LOOK
+    assert states(of_link(replace(link_up(), state="refused", sentence="Kunci dicabut.")))["server"] == BAD
+    assert states(of_link(replace(link_up(), clock_offset_ms=-2001)))["clock"] == BAD
+    assert states(of_link(replace(link_up(), clock_offset_ms=None)))["clock"] == LOOK
+
+
+def test_the_worst_stands_first_and_every_cell_is_read_out(
+    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot
+) -> None:
+    page = DoctorPage(seat.desk, bridge, theme)
+    qtbot.addWidget(page)
+    page.show()
+    bridge.tell_phone(replace(WELL, line="failed", sentence="Sandi SIP ditolak.", null_device=True))
+    qtbot.waitUntil(lambda: page.findings()[0].state == BAD)
+    model = page.table.rows
+    shown = [model.index(n, 0).data() for n in range(model.rowCount())]
+    assert shown == ["gagal", "perlu dilihat", "perlu dilihat", "baik", "baik", "baik"]
+    for n in range(model.rowCount()):
+        for c in range(model.columnCount()):
+            assert model.index(n, c).data(Qt.ItemDataRole.AccessibleTextRole)
+
+
+def test_an_unencrypted_record_is_said(seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot) -> None:
+    seat.desk.settings = replace(seat.desk.settings, store=replace(seat.desk.settings.store, plain=True))
+    page = DoctorPage(seat.desk, bridge, theme)
+    qtbot.addWidget(page)
+    store = next(f for f in page.findings() if f.name == "doctor.store")
+    assert store.state == LOOK and "TIDAK terenkripsi" in store.sentence
