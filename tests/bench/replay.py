@@ -128,6 +128,7 @@ def _ours(folder: Path, file: Path) -> dict[str, Any]:
         "seconds": round(told.seconds, 2),
         "cpu_s": round(busy, 2),
         "rows_s": round(told.rows / told.seconds, 1),
+        "rows_per_cpu_s": round(told.rows / busy, 1),
     }
 
 

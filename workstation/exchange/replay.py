@@ -15,7 +15,7 @@ from workstation.service import calls, dispatch, intake
 from workstation.service.desk import Desk, Edit, Pending, Refused
 from workstation.service.dispatch import Plan
 
-IN_FLIGHT = 16
+IN_FLIGHT = 32
 """Calls handed to the writer ahead of the oldest not yet on disk; the writer commits those that wait together."""
 TOLD_EVERY_S = 0.5
 
