@@ -1,4 +1,4 @@
-"""Everything a person can do, once: id, words, keys, where it works, who may. Key overlay, shortcuts and tests read this.
+"""Everything a person can do, once: id, words, keys, where, who may. Overlay, shortcuts and tests read this.
 
 A key means one thing on a page: `where` is "any" or a page's name; two actions whose places overlap never share a key.
 Text of an action: `action.<id>` in the word files.
@@ -94,6 +94,7 @@ TABLE: tuple[Action, ...] = (
     Action("settle", "Alt+V", "panel", "shift", ("lead",)),
     Action("who", "Alt+O", "panel", "sign_in"),
     *(Action(f"page_{name}", f"Alt+{n}", "page") for n, name in enumerate(PAGES, 1)),
+    Action("page_check", "Alt+9", "page"),
     Action("palette", "Alt+W", "screen"),
     Action("larger", "Ctrl++", "screen"),
     Action("smaller", "Ctrl+-", "screen"),
@@ -128,7 +129,7 @@ def collisions(table: Iterable[Action] = TABLE) -> list[tuple[str, str]]:
 
 
 class Deeds:
-    """The table made alive on one window: a QAction for each id that has a handler, on or off by place, person and moment."""
+    """The table made alive on one window: a QAction for each id, on or off by place, person and moment."""
 
     def __init__(self, window: QWidget) -> None:
         self.window = window

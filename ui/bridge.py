@@ -1,4 +1,4 @@
-"""The only place where another thread's news becomes the screen's: three signals, and `ask` for an answer that comes later.
+"""The only place where another thread's news becomes the screen's: three signals, and `ask` for an answer to come.
 
 Store, sync and phone announce on threads of their own and know no Qt. `Bridge` lives on the screen's thread; Qt queues
 what is emitted elsewhere until the screen's thread has time for it.
@@ -92,5 +92,6 @@ class Bridge(QObject):
 
 
 def _alive(slot: Callable[..., object]) -> bool:
-    owner = getattr(slot, "__self__", None)
-    return not isinstance(owner, QObject) or shiboken6.isValid(owner)
+    """Whether what a slot is bound to, or closes over, still exists on Qt's side."""
+    held = [getattr(slot, "__self__", None), *(cell.cell_contents for cell in getattr(slot, "__closure__", None) or ())]
+    return all(shiboken6.isValid(thing) for thing in held if isinstance(thing, QObject))

@@ -104,7 +104,9 @@ class DeskPage(QWidget):
         else:
             self.similar.about(row.village, row.type, row.opened_at, row.uid)
             radius = view.fields["radius_m"].face if view and "radius_m" in view.fields else 0
-            self.map.show_place(row.village, row.lat, row.lon, float(radius) if isinstance(radius, int | float) else 0.0)
+            self.map.show_place(
+                row.village, row.lat, row.lon, float(radius) if isinstance(radius, int | float) else 0.0
+            )
         self._show_b()
 
     def _preview(self, kind: str) -> None:

@@ -12,7 +12,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def clock(seconds: float) -> str:
-    """A running clock: `0:47`, `21:40`, from one hour `4:17 j`; a minus becomes `+` where a target is passed (see `past`)."""
+    """A running clock: `0:47`, `21:40`, from one hour `4:17 j`; for a passed target see `past`."""
     whole = int(abs(seconds))
     if whole >= 3600:
         return f"{whole // 3600}:{whole % 3600 // 60:02d} {tr('unit.hour_short')}"

@@ -1,4 +1,4 @@
-"""Where each zone of the window lies, on the grid of 4 px; at 1366x768 and 1920x1080 exactly the figures of tokens.json."""
+"""Where each zone of the window lies, on the grid of 4 px; at 1366x768 and 1920x1080 as in tokens.json."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The screen's words: Indonesian first, English complete, switchable at once.
 
 Words lie in `resources/i18n/{id,en}.toml` (the desk) and `{id,en}-pages.toml` (the other pages) as sections of keys;
-`tr("strip.ready")`. `{name}` is filled in from the values given. A key whose English needs a plural is written as `{one = "…", other = "…"}` and chosen by the value `n`.
+`tr("strip.ready")`. `{name}` is filled in from the values given. A key whose English needs a plural is
+written as `{one = "…", other = "…"}` and chosen by the value `n`.
 What people typed is never translated.
 """
 
@@ -55,7 +56,7 @@ def use(language: str) -> None:
 
 
 def tr(key: str, /, **values: object) -> str:
-    """The text of `key` in the language in force. A key nobody wrote shows as itself, so that a test and a person see it."""
+    """The text of `key` in the language in force. A key nobody wrote shows as itself."""
     entry = words(_state["language"]).get(key)
     if entry is None:
         entry = words("id").get(key, key)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ui.main_window import MainWindow
 
 FIELDS = {
-    "where": "village", "landmark": "landmark", "rt_rw": "rt", "type": "type", "people": "injured", "hazards": "hazards",
+    "where": "village", "landmark": "landmark", "rt_rw": "rt", "type": "type", "people": "injured",
+    "hazards": "hazards",
     "needs": "needs", "call_back": "callback", "name": "caller_name", "notes": "note",
 }  # fmt: skip
 
@@ -53,6 +54,7 @@ def bind(window: MainWindow) -> None:
     deeds.bind("who", window.sign_in_page.focus_people)
     for name in PAGES:
         deeds.bind(f"page_{name}", _page(window, name), lambda: window.may_look)
+    deeds.bind("page_check", _page(window, "check"), lambda: window.may_look)
     deeds.bind("palette", window.next_palette)
     deeds.bind("larger", lambda: window.step_text(1))
     deeds.bind("smaller", lambda: window.step_text(-1))

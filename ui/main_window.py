@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import tzinfo
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QRect, Qt
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShowEvent
+from PySide6.QtWidgets import QApplication, QTableView, QWidget
 
-from ui import figures, i18n, keys
-from ui.actions import Deeds, caps
-from ui.admin.signin import SignInPage
+from ui import figures, keys
+from ui.actions import caps
 from ui.alarm import Alarm
-from ui.board.panel import BoardPanel
 from ui.bridge import Bridge
-from ui.calls.page import CallsPage
-from ui.desk_page import DeskPage
-from ui.dialogs.banner import LinkBanner
-from ui.dialogs.unsent import UnsentPage
-from ui.grid import zones
 from ui.i18n import tr
-from ui.map.panel import MapPanel
-from ui.session import LineSession
-from ui.shift.page import ShiftPage
-from ui.softphone.clocks import ClockRibbon
-from ui.softphone.gate import GateBar, UndoBar
-from ui.softphone.ring import RingBar
-from ui.softphone.strip import OnLine, Strip
-from ui.softphone.wall import WallClock
+from ui.shell import Shell
+from ui.softphone.strip import OnLine
 from ui.stages import stages
-from ui.theme import PALETTES, SCALES, Theme
-from ui.ticker import Ticker
-from ui.widgets.basic import Label, Panel
-from ui.widgets.overlay import KeyOverlay
-from ui.widgets.rail import Rail
-from ui.widgets.status import StatusBar
-from ui.widgets.trouble import TroubleBar
+from ui.theme import Theme
 from workstation.domain.rows import LinkStatus, Person, PhoneState
 from workstation.service import people
 from workstation.service.desk import Desk, Refused
@@ -48,7 +30,7 @@ ASK_MS = 5000
 SMALLEST = (1024, 640)
 
 
-class MainWindow(QMainWindow):
+class MainWindow(Shell):
     """A desk's screen.
 
     `desk` is asked and told, `bridge` carries its news, `theme` is the look. With `sign_in` the pages are for people of
@@ -64,66 +46,19 @@ class MainWindow(QMainWindow):
         sign_in: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.desk, self.bridge, self.theme, self.zone = desk, bridge, theme, zone
+        super().__init__(desk, bridge, theme, zone, parent)
         self.needs_sign_in = sign_in
-        self.page = "desk"
         self._asked_at = 0
-        self.ticker = Ticker(desk.clock, self)
-        self.session = LineSession(desk, bridge, self)
+        self._line_was: PhoneState | None = None
+        self.started = False
+        self._focus_before: QWidget | None = None
         self.alarm = Alarm(self.save, lambda what: self.trouble.tell("screen", what))
-        self._build()
-        self.deeds = Deeds(self)
         keys.bind(self)
         self._connect()
-        self.setMinimumSize(*SMALLEST)
         self.resize(1366, 768)
         self.retranslate()
         self.show_page("desk" if self.may_look else "sign_in")
         self._second(desk.clock.now_ms())
-
-    # ---------------------------------------------------------------- building
-    def _build(self) -> None:
-        desk, bridge, theme = self.desk, self.bridge, self.theme
-        root = QWidget(self)
-        self.setCentralWidget(root)
-        self.root = root
-        self.rail = Rail(theme, root)
-        self.wall, self.ring_wall = WallClock(theme, self.zone), WallClock(theme, self.zone)
-        self.strip = Strip(theme, self.wall, root)
-        self.strip.wrap_target_s = desk.catalogue.target_s("wrap_up")
-        amber_at = desk.catalogue.warn_percent / 100
-        self.ribbon = ClockRibbon(theme, amber_at, root)
-        self.gate = GateBar(theme, root)
-        self.status = StatusBar(theme, root)
-        self.desk_page = DeskPage(desk, bridge, theme, self.zone, root)
-        self.board_page = BoardPanel(desk, bridge, theme, idle=True, asks=False, parent=root)
-        self.map_page = MapPanel(desk, bridge, theme, root)
-        self.sign_in_page = SignInPage(desk, bridge, theme, root)
-        self.calls_page, self.shift_page = CallsPage(desk, bridge, theme, root), ShiftPage(desk, bridge, theme, root)
-        self.pages: dict[str, QWidget] = {
-            "desk": self.desk_page,
-            "calls": self.calls_page,
-            "board": self.board_page,
-            "map": self.map_page,
-            "search": self._later("search"),
-            "shift": self.shift_page,
-            "handover": self._later("handover"),
-            "unsent": UnsentPage(desk, bridge, theme, root),
-            "sign_in": self.sign_in_page,
-        }
-        self.banner = LinkBanner(desk, bridge, theme, root)
-        self.undo = UndoBar(theme, root)
-        self.trouble = TroubleBar(theme, root)
-        self.overlay = KeyOverlay(theme, desk.catalogue, lambda name: self.deeds.possible(name), root)
-        self.ring = RingBar(theme, self.ring_wall, root)
-
-    def _later(self, name: str) -> QWidget:
-        """A page that is not there yet says so; it pretends nothing."""
-        panel = Panel(self.theme, f"action.page_{name}", caps(f"page_{name}"), parent=self.root)
-        panel.body.addWidget(Label(self.theme, f"empty.{name}", token="text2"))
-        panel.body.addStretch(1)
-        return panel
 
     def _connect(self) -> None:
         session, form = self.session, self.desk_page.form
@@ -168,8 +103,14 @@ class MainWindow(QMainWindow):
         if app is not None:
             app.installEventFilter(self)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self.started:
+            self.start()
+
     def start(self) -> None:
-        """Let the clocks run and take errors of the screen's side; called once the window is shown."""
+        """Let the clocks run and take errors of the screen's side; the first show does it."""
+        self.started = True
         self.alarm.arm()
         self.ticker.start()
         if self.desk.status is not None:
@@ -196,6 +137,19 @@ class MainWindow(QMainWindow):
             self.shift_page.person_changed()
         self.lay_out()
         self._refresh_keys()
+        self._focus_page()
+
+    def _focus_page(self) -> None:
+        """The focus goes to what the page is for; the form keeps its own."""
+        page = self.pages[self.page]
+        if page.isAncestorOf(self.focusWidget() or self) or page is self.sign_in_page:
+            return
+        if page is self.desk_page:
+            if not self.desk_page.busy:
+                self.desk_page.idle_board.table.setFocus()
+            return
+        table = next((view for view in page.findChildren(QTableView) if view.isVisibleTo(page)), None)
+        (table or page).setFocus()
 
     def _refresh_keys(self) -> None:
         person = self.desk.person
@@ -226,6 +180,11 @@ class MainWindow(QMainWindow):
 
     # ---------------------------------------------------------------- the line
     def _phone(self, state: PhoneState) -> None:
+        quiet = replace(state, rx_level=0.0, tx_level=0.0)
+        if quiet == self._line_was:
+            self.strip.levels(state)  # ten times a second while talking: nothing else is touched
+            return
+        self._line_was = quiet
         self.status.show_phone(state)
         if state.talking is None and self.undo.running:
             self.undo.line_closed()
@@ -247,7 +206,9 @@ class MainWindow(QMainWindow):
         if ring is not None and state is not None:
             compact = session.is_talking()
             self.ring.compact(compact)
-            self.ring.show_ring(ring, len(state.ringing) - 1, now, self.desk.person is not None or not self.needs_sign_in)
+            self.ring.show_ring(
+                ring, len(state.ringing) - 1, now, self.desk.person is not None or not self.needs_sign_in
+            )
         self.ring.setVisible(ring is not None)
         self._show_clocks(now)
         self.lay_out()
@@ -291,12 +252,6 @@ class MainWindow(QMainWindow):
         gate = next((stage for stage in made if stage.key == "gate"), None)
         if gate is not None:
             self.gate.clock.show_time(gate.words, gate.elapsed_s(now_ms) or 0.0, gate.target_s)
-
-    @property
-    def at_gate(self) -> bool:
-        """From the answer until a location or type is typed: the gate keys have the clocks' place."""
-        noise = self.session.type not in ("", "emergency", "report", "information", "follow_up")
-        return self.session.phase == "talking" and (noise or not (self.desk_page.form.touched or self.session.type))
 
     # ---------------------------------------------------------------- type by one key
     def _typed(self, name: str) -> None:
@@ -389,19 +344,6 @@ class MainWindow(QMainWindow):
     def _badge(self) -> None:
         self.show_sign_in() if self.desk.person is None else self.sign_out()
 
-    # ---------------------------------------------------------------- look
-    def next_palette(self) -> None:
-        at = PALETTES.index(self.theme.palette_name)
-        self.theme.use(palette=PALETTES[(at + 1) % len(PALETTES)])
-
-    def step_text(self, by: int) -> None:
-        nearest = min(range(len(SCALES)), key=lambda n: abs(SCALES[n] - self.theme.scale))
-        self.theme.use(scale=SCALES[max(0, min(len(SCALES) - 1, nearest + by))])
-
-    def next_language(self) -> None:
-        at = i18n.LANGUAGES.index(i18n.language())
-        i18n.use(i18n.LANGUAGES[(at + 1) % len(i18n.LANGUAGES)])
-
     def toggle_help(self) -> None:
         if self.overlay.isVisible():
             self.overlay.hide()
@@ -410,52 +352,6 @@ class MainWindow(QMainWindow):
             return
         self._focus_before = self.focusWidget()
         self.overlay.open()
-
-    _focus_before: QWidget | None = None
-
-    # ---------------------------------------------------------------- places
-    def lay_out(self) -> None:
-        """Put every zone on the grid; nothing moves but what has come or gone."""
-        phase, busy = self.session.phase, self.desk_page.busy
-        over = UNDO_HIGH + 8 if self.undo.running or self.trouble.kind else 0
-        grid = zones(self.width(), self.height(), self.theme.scale)
-        self.rail.fit(grid.rail.height())
-        self.rail.setGeometry(grid.rail)
-        self.strip.setGeometry(grid.strip)
-        self.status.setGeometry(grid.status)
-        in_call = busy and (phase != "ringing" or self.page == "desk")
-        banner = not self.banner.isHidden() and phase not in ("talking", "ringing")
-        wide_clocks = busy and phase in ("talking", "wrap_up", "writing") and not banner
-        self.ribbon.setGeometry(grid.clocks)
-        self.gate.setGeometry(grid.clocks)
-        self.gate.setVisible(wide_clocks and self.at_gate)
-        self.ribbon.setVisible(wide_clocks and not self.at_gate)
-        second = self.session.is_talking()
-        self.ring.setGeometry(grid.clocks if second else grid.ring)
-        self.banner.setGeometry(grid.clocks)
-        if not self.banner.isHidden():
-            self.banner.raise_() if banner else self.banner.lower()
-        shifted = zones(self.width(), self.height(), self.theme.scale, banner=over)
-        if banner and not in_call:
-            shifted = zones(self.width(), self.height(), self.theme.scale, banner=over + grid.clocks.height())
-        page = self.pages[self.page]
-        area = shifted.work if in_call or self.page == "sign_in" else shifted.free
-        if self.page == "desk" and banner and in_call:
-            area = shifted.work
-        page.setGeometry(area)
-        if page is self.desk_page:
-            self.desk_page.lay(shifted)
-        top = (grid.clocks.bottom() + 1 if in_call or banner else grid.strip.bottom() + 1) + 8
-        bar = QRect(grid.rail.width() + 8, top, self.width() - grid.rail.width() - 16, UNDO_HIGH)
-        self.undo.setGeometry(bar)
-        self.trouble.setGeometry(bar)
-        self.overlay.setGeometry(grid.work)
-        for part in (self.undo, self.trouble, self.overlay, self.ring):
-            part.raise_()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.lay_out()
 
     # ---------------------------------------------------------------- words, keys, the end
     def retranslate(self) -> None:
@@ -472,9 +368,10 @@ class MainWindow(QMainWindow):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """A text field would take Ctrl+Z for itself; while a type can be taken back, the key means that."""
         if event.type() == QEvent.Type.ShortcutOverride and self.undo.running and isinstance(event, QKeyEvent):
-            if event.matches(QKeySequence.StandardKey.Undo):
+            undoes = event.matches(QKeySequence.StandardKey.Undo)
+            if undoes:
                 event.ignore()
-                return True
+            return undoes
         return False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -493,6 +390,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.save()
+        self.started = False
         self.ticker.stop()
         self.alarm.disarm()
         app = QApplication.instance()

@@ -1,4 +1,4 @@
-"""The six clocks of the call at hand, from the call's record and the form: answer, gate, where, what, agency, arrival."""
+"""The six clocks of the call at hand, from record and form: answer, gate, where, what, agency, arrival."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def stages(
     gate = session.gate_at or where or what
 
     def stage(key: str, from_at: int | None, to_at: int | None, words: str = "") -> Stage:
-        return Stage(key, words or catalogue.targets[key].label(language()), catalogue.target_s(key, kind), from_at, to_at)
+        return Stage(
+            key, words or catalogue.targets[key].label(language()), catalogue.target_s(key, kind), from_at, to_at
+        )
 
     made = [stage("answer", rang, answered), stage("gate", answered, gate)] if rang is not None else []
     made += [

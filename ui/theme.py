@@ -55,7 +55,7 @@ class Theme(QObject):
         return color
 
     def font(self, role: str) -> QFont:
-        """The font of a `role` (ring, timer, caller, clock, key_value, input, board_type, body, strong, small, hint …)."""
+        """The font of a `role` of tokens.json (ring, timer, caller, clock, key_value, input, body, small …)."""
         if role not in self._fonts:
             size, weight = self.tokens["type"][role]
             font = QFont(self._family)
@@ -97,7 +97,7 @@ class Theme(QObject):
         self.changed.emit()
 
     def apply(self) -> None:
-        """Give the running application the Fusion style, this palette, this font and the few rules a palette can't say."""
+        """Give the application the Fusion style, this palette, this font and the few rules a palette can't say."""
         app = QApplication.instance()
         if not isinstance(app, QApplication):
             return

@@ -78,5 +78,4 @@ def screen(qtbot: QtBot, seat: Seat, bridge: Bridge, theme: Theme) -> Iterator[S
     made = Screen(qtbot, seat, bridge, theme)
     made.settle()
     yield made
-    made.window.close()
-    made.settle()
+    made.close()

@@ -1,1 +1,1 @@
-"""Panel B of the desk's page: the agencies of an incident, its card, the type letters and the caller's earlier calls."""
+"""Panel B of the desk's page: an incident's agencies, its card, the type letters, the caller's earlier calls."""

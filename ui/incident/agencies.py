@@ -1,6 +1,6 @@
 """Agencies: the package of the type, one key that makes them *to notify*, and one key each that stamps what was done.
 
-Nothing here is ever assumed: an agency counts as notified only by the operator's read-out mark (or a call, or a receipt).
+Nothing here is ever assumed: an agency is notified only by the operator's read-out mark (or a call, a receipt).
 """
 
 from __future__ import annotations
@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPointF,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -25,7 +35,14 @@ from workstation.service.catalogue import Catalogue
 from workstation.service.desk import Desk
 
 AnyIndex = QModelIndex | QPersistentModelIndex
-CHANNEL_ICON = {"radio": "radio", "phone": "phone", "whatsapp": "chat", "sms": "chat", "app": "lan", "in_person": "person"}
+CHANNEL_ICON = {
+    "radio": "radio",
+    "phone": "phone",
+    "whatsapp": "chat",
+    "sms": "chat",
+    "app": "lan",
+    "in_person": "person",
+}
 NEXT = {
     Step.PLANNED: "notified",
     Step.NOTIFIED: "acknowledged",
@@ -78,7 +95,11 @@ class AgencyModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return row.name
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            state = tr(marks.STEP_KEY[row.step]) if row.assignment else tr("agency.proposed" if row.wanted else "agency.left_out")
+            state = (
+                tr(marks.STEP_KEY[row.step])
+                if row.assignment
+                else tr("agency.proposed" if row.wanted else "agency.left_out")
+            )
             after = f", {tr('agency.key_sets', n=index.row() + 1, step=tr(f'step.{row.next}'))}" if row.next else ""
             return f"{row.name}, {row.detail}, {state}, {tr(f'channel.{row.channel}')}{after}"
         if role == Qt.ItemDataRole.UserRole:
@@ -118,7 +139,9 @@ class AgencyDelegate(QStyledItemDelegate):
         late = bool(row.assignment and row.assignment.late)
         left = box.left() + theme.px(2)
         if focus:
-            left += marks.paint_keycap(painter, theme, left, box.center().y(), str(index.row() + 1), "text") + theme.px(6)
+            left += marks.paint_keycap(painter, theme, left, box.center().y(), str(index.row() + 1), "text") + theme.px(
+                6
+            )
         if row.wanted or row.assignment:
             marks.paint_step(painter, theme, QPointF(left + theme.px(7), box.center().y()), row.step, late, 6.5)
         else:
@@ -127,7 +150,9 @@ class AgencyDelegate(QStyledItemDelegate):
         right = self._paint_right(painter, box, row, late)
         if row_height(theme) < theme.px(39):
             room = QRectF(left, box.top(), right - left - theme.px(8), box.height())
-            marks.paint_text(painter, theme, room, row.name, "agency", "text" if row.wanted or row.assignment else "text3")
+            marks.paint_text(
+                painter, theme, room, row.name, "agency", "text" if row.wanted or row.assignment else "text3"
+            )
             return
         room = QRectF(left, box.top() + theme.px(2), right - left - theme.px(8), theme.px(20))
         token = "text" if row.wanted or row.assignment else "text3"
@@ -140,15 +165,21 @@ class AgencyDelegate(QStyledItemDelegate):
         theme = self.theme
         if row.assignment is not None and row.step is not Step.PLANNED:
             words = tr("step.late") if late else tr(marks.STEP_KEY[row.step])
-            used = marks.paint_text(painter, theme, box, words, "small_strong", marks.step_token(row.step, late), marks.RIGHT)
+            used = marks.paint_text(
+                painter, theme, box, words, "small_strong", marks.step_token(row.step, late), marks.RIGHT
+            )
             return box.right() - used
         words = tr(f"channel.{row.channel}")
         if row.assignment is not None:
             words = tr("agency.read_out")
-        used = marks.paint_text(painter, theme, box, words, "small", "amber" if row.assignment else "text2", marks.RIGHT)
+        used = marks.paint_text(
+            painter, theme, box, words, "small", "amber" if row.assignment else "text2", marks.RIGHT
+        )
         side = theme.px(16)
         spot = QRectF(box.right() - used - side - theme.px(6), box.center().y() - side / 2, side, side)
-        icons.paint_icon(painter, theme, CHANNEL_ICON.get(row.channel, "phone"), spot, "amber" if row.assignment else "text2")
+        icons.paint_icon(
+            painter, theme, CHANNEL_ICON.get(row.channel, "phone"), spot, "amber" if row.assignment else "text2"
+        )
         return spot.left()
 
 
@@ -201,7 +232,7 @@ class AgenciesPanel(Panel):
         self.preview = ""
         self.left_out: set[str] = set()
         self.wants_button = False
-        self.about = Label(theme, role="small", token="text2")
+        self.about = Label(theme, role="small", token="text2", elide=True).beside()
         self.head.addWidget(self.about)
         self.model = AgencyModel(self)
         self.list = AgencyList(self)
@@ -283,7 +314,9 @@ class AgenciesPanel(Panel):
             self.about.show_text("")
         else:
             key = "agency.if" if self.preview else "agency.package"
-            self.about.show_text(tr(key, type=kind.label(language()).lower() if not self.preview else kind.label(language())))
+            self.about.show_text(
+                tr(key, type=kind.label(language()).lower() if not self.preview else kind.label(language()))
+            )
         self._button(rows)
 
     def _button(self, rows: tuple[AgencyRow, ...]) -> None:

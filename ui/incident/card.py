@@ -88,7 +88,9 @@ class CardSheet(QWidget):
         theme, painter, card = self.theme, QPainter(self), self.card
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if card is None:
-            marks.paint_text(painter, theme, QRectF(0, 0, self.width(), theme.px(24)), tr("card.none"), "small", "text2")
+            marks.paint_text(
+                painter, theme, QRectF(0, 0, self.width(), theme.px(24)), tr("card.none"), "small", "text2"
+            )
             return
         self.most = max(0, round(self._draw(None, card)) - self.height())
         self.top = min(self.top, self.most)
@@ -178,7 +180,7 @@ class CardPanel(Panel):
         self.desk = desk
         self.view: IncidentView | None = None
         self.preview = ""
-        self.review = Label(theme, role="small", token="amber")
+        self.review = Label(theme, role="small", token="amber", elide=True).beside()
         self.head.addWidget(self.review)
         self.sheet = CardSheet(theme)
         self.sheet.answered.connect(self.answered)

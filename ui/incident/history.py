@@ -49,7 +49,8 @@ class CallLines(QWidget):
     def _what(self, call: CallRow) -> str:
         if call.status == "abandoned":
             return tr("history.abandoned")
-        return tr(f"action.{call.type}") if call.type in ("prank", "silent", "wrong_number", "test", "information", "report") \
+        by_key = ("prank", "silent", "wrong_number", "test", "information", "report")
+        return tr(f"action.{call.type}") if call.type in by_key \
             else tr("history.emergency") if call.type == "emergency" else tr("history.untyped")  # fmt: skip
 
     def _more(self, call: CallRow) -> str:
@@ -72,11 +73,17 @@ class CallLines(QWidget):
             spot = QRectF(1, box.center().y() - side / 2, side, side)
             icons.paint_icon(painter, theme, icon, spot, token)
             x = float(theme.px(24))
-            marks.paint_text(painter, theme, QRectF(x, box.top(), theme.px(64), pitch), self._when(call), "body", "text2")
+            marks.paint_text(
+                painter, theme, QRectF(x, box.top(), theme.px(64), pitch), self._when(call), "body", "text2"
+            )
             x += theme.px(66)
-            used = marks.paint_text(painter, theme, QRectF(x, box.top(), theme.px(110), pitch), self._what(call), "strong")
+            used = marks.paint_text(
+                painter, theme, QRectF(x, box.top(), theme.px(110), pitch), self._what(call), "strong"
+            )
             x += min(used, theme.px(110)) + theme.px(10)
-            marks.paint_text(painter, theme, QRectF(x, box.top(), box.width() - x, pitch), self._more(call), "small", "text2")
+            marks.paint_text(
+                painter, theme, QRectF(x, box.top(), box.width() - x, pitch), self._more(call), "small", "text2"
+            )
 
 
 class HistoryPanel(Panel):
@@ -87,7 +94,7 @@ class HistoryPanel(Panel):
         self.desk, self.zone = desk, zone
         self.call: CallRow | None = None
         self.calls: tuple[CallRow, ...] | None = None
-        self.head.addWidget(Label(theme, "history.span", role="small", token="text2"))
+        self.head.addWidget(Label(theme, "history.span", role="small", token="text2", elide=True).beside())
         self.number = Label(theme, role="key_value", elide=True)
         self.facts = Label(theme, role="body", token="text2", wrap=True)
         self.lines = CallLines(theme, zone, desk.catalogue)

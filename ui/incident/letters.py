@@ -66,7 +66,7 @@ class LettersPanel(Panel):
 
     def __init__(self, catalogue: Catalogue, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "letters.title", "Alt J", parent=parent)
-        self.head.addWidget(Label(theme, "letters.where", role="small", token="text2"))
+        self.head.addWidget(Label(theme, "letters.where", role="small", token="text2", elide=True).beside())
         self.body.setContentsMargins(12, 0, 12, 6)
         self.body.addWidget(LetterSheet(theme, catalogue))
         self.body.addStretch(1)

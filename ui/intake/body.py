@@ -19,7 +19,9 @@ STEP_COLUMN, LABEL_COLUMN = 44, 92  # px at 100 %: the numbered circle, the fiel
 class Row(QWidget):
     """One row: its name and what is filled in."""
 
-    def __init__(self, theme: Theme, key: str, *fields: QWidget, star: bool = False, gap: int = 8, top: bool = False) -> None:
+    def __init__(
+        self, theme: Theme, key: str, *fields: QWidget, star: bool = False, gap: int = 8, top: bool = False
+    ) -> None:
         super().__init__()
         self.theme = theme
         self.label = Label(theme, key, role="field_label", token="text2")

@@ -1,13 +1,14 @@
 """What is being typed, on its way to the record: collected for a moment, then written through the services in one go.
 
-A field is an op at most 250 ms after its last key and at once when it is left. What could not be written stays dirty and
-is tried again with the next write; nothing typed is dropped.
+A field is an op at most 250 ms after its last key and at once when it is left. What could not be written stays
+dirty and is tried again; nothing typed is dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ui.bridge import Bridge
@@ -111,8 +112,8 @@ class Draft(QObject):
     def _not_written(self, error: BaseException, to: Bound, edits: Mapping[str, Edit], note: str) -> None:
         """Keep what failed and try again; a value typed meanwhile stands. What the record refuses is not repeated."""
         self._in_flight.remove((to.incident, frozenset(edits)))
-        self.failed.emit(error)
         if isinstance(error, Refused):
+            self.failed.emit(error)
             return
         if to.incident == self.incident and not to.new and not note:
             for field, edit in edits.items():
@@ -125,6 +126,7 @@ class Draft(QObject):
             again.setSingleShot(True)
             again.timeout.connect(lambda: self._again(again, to, edits, note))
             again.start(RETRY_MS)
+        self.failed.emit(error)
 
     def _again(self, timer: QTimer, to: Bound, edits: Mapping[str, Edit], note: str) -> None:
         timer.deleteLater()

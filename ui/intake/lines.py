@@ -1,4 +1,4 @@
-"""One-line fields of the form: text, three-digit numbers, counts; each knows what it was shown and what was typed over it."""
+"""One-line fields of the form: text, RT and RW, counts; each knows what it showed and what was typed over it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtGui import QFocusEvent, QIntValidator, QKeyEvent, QPainter, QPain
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from ui import figures, icons
+from ui.actions import caps
 from ui.i18n import tr
 from ui.theme import Theme
 from ui.widgets import marks
@@ -164,16 +165,23 @@ class FieldLine(QLineEdit):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if not self._tag or self.theme.scale >= 1.25:
+        theme = self.theme
+        if self.property("rival"):
+            cap = caps("conflict")
+            left = self.width() - marks.keycap_width(theme, cap) - theme.px(8)
+            marks.paint_keycap(QPainter(self), theme, left, self.height() / 2, cap, "amber", "amber")
+            return
+        if not self._tag or theme.scale >= 1.25:
             return
         painter = QPainter(self)
-        theme = self.theme
         box = QRectF(0, 0, self.width() - theme.px(10), self.height())
         wide = marks.paint_text(painter, theme, box, self._tag, "minor_strong", self._tag_token, marks.RIGHT)
         if self._tag_icon:
             side = theme.px(14)
             left = box.right() - wide - side - theme.px(6)
-            icons.paint_icon(painter, theme, self._tag_icon, QRectF(left, (self.height() - side) / 2, side, side), "text2")
+            icons.paint_icon(
+                painter, theme, self._tag_icon, QRectF(left, (self.height() - side) / 2, side, side), "text2"
+            )
 
 
 class NumberLine(FieldLine):

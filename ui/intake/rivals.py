@@ -1,4 +1,4 @@
-"""Rival values of one field, inside the form: each with who, when and where; a digit takes one, all stay in the record."""
+"""Rival values of one field, inside the form: who, when, where; a digit takes one, all stay in the record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from PySide6.QtCore import QEvent, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ui import figures
 from ui.i18n import tr
@@ -25,6 +25,7 @@ class RivalRow(QToolButton):
         self.theme, self.number, self.words, self.detail = theme, number, words, detail
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setFixedHeight(theme.px(42))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(f"{number}: {words}. {detail}")
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -49,7 +50,9 @@ class RivalFrame(QFrame):
     taken = Signal(str, object)
     closed = Signal()
 
-    def __init__(self, theme: Theme, zone: tzinfo, words: Callable[[str, object], str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, zone: tzinfo, words: Callable[[str, object], str], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.theme, self.zone, self._words = theme, zone, words
         self.field: Field | None = None

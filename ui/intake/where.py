@@ -1,11 +1,21 @@
-"""Where: the village with its proposals, and the point. The gazetteer proposes, only a person chooses, free text stands."""
+"""Where: the village with its proposals, and the point. The gazetteer proposes, a person chooses, free text stands."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
@@ -174,9 +184,18 @@ class VillageLine(FieldLine):
     def show_field(self, field: Field | None) -> None:
         super().show_field(field)
         if not self.unsaved:
-            self.tag(tr("where.exact") if self.code else "", "tick" if self.code else "")
-            if not self.code and self.text():
-                self.tag(tr("where.free"))
+            self._tag_match()
+
+    def _tag_match(self) -> None:
+        """How well the text fits a place of the gazetteer; free text says that it is free."""
+        if self.code:
+            self.tag(tr("where.exact"), "tick")
+        else:
+            self.tag(tr("where.free") if self.text() and not self.unsaved else "")
+
+    def retranslate(self) -> None:
+        super().retranslate()
+        self._tag_match()
 
     def _typed(self, text: str) -> None:
         self.code = ""
@@ -209,8 +228,8 @@ class VillageLine(FieldLine):
         self._hide()
         self.code = match.village.code
         self.setText(match.label)
-        self.tag(match_words(match), "tick" if match.how == "exact" else "")
         self.unsaved = True
+        self._tag_match()
         self.changed.emit(self.name, self.code)
         self.placed.emit(match)
 

@@ -1,1 +1,1 @@
-"""The softphone's face: strip, ring bar, clocks of the call, gate keys and the take-back bar. It shows and asks; the line acts."""
+"""The softphone's face: strip, ring bar, clocks, gate keys, take-back bar. It shows and asks; the line acts."""

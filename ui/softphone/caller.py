@@ -1,4 +1,4 @@
-"""Who is on the line, in the words of the strip: number, kind of number, whether it can be called back, earlier calls."""
+"""Who is on the line, in the words of the strip: number, its kind, whether it can be called back, earlier calls."""
 
 from __future__ import annotations
 

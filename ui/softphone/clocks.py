@@ -104,7 +104,9 @@ class ClockRibbon(QWidget):
         shown = face(stage, self.now_ms, 100, self.amber_at)
         state = "done" if stage.to_at is not None and shown.state != "breach" else shown.state
         target = figures.clock(stage.target_s)
-        return tr("clocks.sentence", name=stage.words, time=shown.text, target=target, state=tr(f"clocks.state.{state}"))
+        return tr(
+            "clocks.sentence", name=stage.words, time=shown.text, target=target, state=tr(f"clocks.state.{state}")
+        )
 
     def cell(self, n: int) -> QRectF:
         count = max(1, len(self.shown()))
@@ -142,7 +144,9 @@ class ClockRibbon(QWidget):
         number = line.adjusted(0, 0, -wide - theme.px(2), 0)
         number_token = token if stage.running or token == "red" else "text2" if stage.from_at is not None else "text3"
         used = marks.paint_text(painter, theme, number, shown.text, strong, number_token, marks.RIGHT)
-        words = QRectF(cell.left() + side + theme.px(6), line.top(), number.width() - used - side - theme.px(10), line.height())
+        words = QRectF(
+            cell.left() + side + theme.px(6), line.top(), number.width() - used - side - theme.px(10), line.height()
+        )
         role = "strong" if stage.running and shown.state in ("amber", "breach") else "body"
         marks.paint_text(painter, theme, words, stage.words, role, "text3" if stage.from_at is None else token)
         bar = QRectF(cell.left(), self.height() - theme.px(9), cell.width(), theme.px(4))

@@ -1,4 +1,4 @@
-"""What kind of call it is, by one key: the gate keys in the clocks' zone, and the bar that takes a type back for 30 s."""
+"""What kind of call it is, by one key: the gate keys, and the bar that takes a type back for 30 s."""
 
 from __future__ import annotations
 
@@ -22,20 +22,26 @@ class KeyFirst(Button):
 
     def sizeHint(self) -> QSize:
         theme = self.theme
-        wide = marks.keycap_width(theme, self.keys) + marks.text_width(theme, self.word(), "strong") + theme.px(29)
+        role, pad = self._close()
+        wide = marks.keycap_width(theme, self.keys) + marks.text_width(theme, self.word(), role) + 2 * pad + theme.px(9)
         return QSize(round(wide) + 1, theme.px(32))
 
     minimumSizeHint = sizeHint
+
+    def _close(self) -> tuple[str, int]:
+        """Text role and padding: with large text the keys stand closer."""
+        return ("strong", self.theme.px(10)) if self.theme.scale < 1.5 else ("small_strong", self.theme.px(5))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         fill, edge, text = self._tokens()
+        role, pad = self._close()
         if self.kind != "quiet" or self.underMouse():
             paint_box(painter, theme, QRectF(self.rect()), fill, edge, self.hasFocus() or self.isChecked())
-        cap = marks.paint_keycap(painter, theme, theme.px(10), self.height() / 2, self.keys, text)
-        room = QRectF(theme.px(18) + cap, 0, self.width() - cap - theme.px(20), self.height())
-        marks.paint_text(painter, theme, room, self.word(), "strong", text)
+        cap = marks.paint_keycap(painter, theme, pad, self.height() / 2, self.keys, text)
+        room = QRectF(pad + theme.px(8) + cap, 0, self.width() - cap - pad - theme.px(8), self.height())
+        marks.paint_text(painter, theme, room, self.word(), role, text)
 
 
 class GateBar(QFrame):
@@ -55,13 +61,14 @@ class GateBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 0, 0, 1)
         row.setSpacing(6)
-        row.addWidget(Label(theme, "gate.type_it", role="small", token="text2"))
+        self.heads = [Label(theme, f"gate.{key}", role="small", token="text2") for key in ("type_it", "stay")]
+        row.addWidget(self.heads[0])
         row.addSpacing(6)
         self.buttons: dict[str, KeyFirst] = {}
         for name in NOISE:
             row.addWidget(self._button(name))
         row.addSpacing(12)
-        row.addWidget(Label(theme, "gate.stay", role="small", token="text2"))
+        row.addWidget(self.heads[1])
         row.addSpacing(6)
         for name in STAY:
             row.addWidget(self._button(name))
@@ -69,6 +76,14 @@ class GateBar(QFrame):
         row.addWidget(Label(theme, "gate.typing_is_emergency", role="small", token="text2", elide=True), 1)
         self.clock = GateClock(theme)
         row.addWidget(self.clock)
+        self._measure()
+        theme.changed.connect(self._measure)
+
+    def _measure(self) -> None:
+        """The keys stay whole; with large text their headings and the clock give way."""
+        for head in self.heads:
+            head.setVisible(self.theme.scale < 1.5)
+        self.clock.setVisible(self.theme.scale < 1.75)
 
     def _button(self, name: str) -> KeyFirst:
         button = KeyFirst(self.theme, f"action.{name}", caps(name))

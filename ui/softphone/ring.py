@@ -85,7 +85,9 @@ class RingClock(QWidget):
         painter.setFont(theme.font("ring"))
         painter.setPen(theme.color(token))
         big = QRectF(0, middle - theme.px(18), self.width(), theme.px(36))
-        painter.drawText(big, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), figures.clock(self.elapsed_s))
+        painter.drawText(
+            big, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), figures.clock(self.elapsed_s)
+        )
         painter.setFont(theme.font("body"))
         painter.setPen(theme.color("text2"))
         right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -167,7 +169,8 @@ class RingBar(QFrame):
             self.word.show_text(tr("ring.nobody"))
             self.word.tint("amber")
         elif not back:
-            self.word.show_text(f"{caller.kind(ring.identity)}. {tr('ring.keep_the_line')}")
+            keep = tr("ring.keep_the_line") if self.theme.scale < 1.75 else tr("ring.keep_short")
+            self.word.show_text(f"{caller.kind(ring.identity)}. {keep}")
             self.word.tint("amber")
         else:
             name = figures.plain(ring.display, 40)

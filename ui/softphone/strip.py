@@ -214,7 +214,15 @@ class Strip(QFrame):
         self.mark.show_state(*(("phone", "text2", "bg2") if state.may_ring else ("warn", "amber", "amberTint")))
         self.under.tint("text2" if state.may_ring else "amber")
         parts = [tr("strip.registered"), tr("strip.null_device") if state.null_device else tr("strip.rings_everywhere")]
-        return " · ".join(parts if state.may_ring else [figures.plain(state.sentence) or tr("strip.no_proof"), parts[1]])
+        return " · ".join(
+            parts if state.may_ring else [figures.plain(state.sentence) or tr("strip.no_proof"), parts[1]]
+        )
+
+    def levels(self, state: PhoneState) -> None:
+        """The same state with other sound levels."""
+        self.state = state
+        self.you.show_level(0.0 if state.muted else state.tx_level)
+        self.caller.show_level(state.rx_level)
 
     def tick(self, now_ms: int) -> None:
         self._now = now_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -38,16 +38,20 @@ class WallClock(QFrame):
         row.setSpacing(14)
         row.addWidget(Line(theme, vertical=True))
         row.addLayout(column, 1)
+        self._now = 0
         self._measure()
         theme.changed.connect(self._measure)
 
     def _measure(self) -> None:
         self.setFixedWidth(self.theme.px(146 if self.theme.scale < 1.5 else 116))
         self.setVisible(self.theme.scale < 1.75)
+        if self._now:
+            self.second(self._now)
 
     def second(self, now_ms: int) -> None:
+        self._now = now_ms
         seconds = self.theme.scale < 1.5
-        self.time.show_text(f"{figures.wall(now_ms, self.zone, seconds)} {zone_name(self.zone)}")
+        self.time.show_text(f"{figures.wall(now_ms, self.zone, seconds)} {zone_name(now_ms, self.zone)}")
         self.under.show_text(tr("strip.shift", shift=shift(now_ms, self.zone)))
 
 
@@ -61,5 +65,6 @@ def shift(now_ms: int, zone: tzinfo) -> str:
     return name
 
 
-def zone_name(zone: tzinfo) -> str:
-    return zone.tzname(None) or ""
+def zone_name(now_ms: int, zone: tzinfo) -> str:
+    """The zone's short name, `WIT`; a zone of the tz database knows it only for a moment."""
+    return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).tzname() or ""

@@ -26,7 +26,7 @@ from ui.widgets import marks
 
 
 class Label(QLabel):
-    """A line of text in a role and colour; with `key` it follows the language, else its text is somebody's own words."""
+    """A line of text in a role and colour; with `key` it follows the language, else it is somebody's own words."""
 
     def __init__(
         self,
@@ -93,6 +93,15 @@ class Label(QLabel):
             self.retranslate()
         super().changeEvent(event)
 
+    def minimumSizeHint(self) -> QSize:
+        hint = super().minimumSizeHint()
+        return QSize(0, hint.height()) if self._elide else hint
+
+    def beside(self) -> Label:
+        """Takes its own width where there is room and gives way where there is none: a note at a head's right end."""
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        return self
+
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._elide:
             super().paintEvent(event)
@@ -103,7 +112,7 @@ class Label(QLabel):
 
 
 class Keycap(QWidget):
-    """A key as it stands on the keyboard, beside what it does. Not a control: screen readers hear it from the action."""
+    """A key as it stands on the keyboard, beside what it does. No control: readers hear it from the action."""
 
     def __init__(self, theme: Theme, keys: str, token: str = "text2", parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -195,7 +195,7 @@ def paint_triangle(painter: QPainter, theme: Theme, centre: QPointF, radius: flo
 
 
 def paint_clock(painter: QPainter, theme: Theme, box: QRectF, text: str, state: str) -> None:
-    """A deadline, right-aligned in `box`: plain text, amber edge + triangle, or red fill (`text` then starts with +)."""
+    """A deadline at the right of `box`: plain text, amber edge + triangle, or red fill (`text` then begins with +)."""
     if state == "plain":
         paint_text(painter, theme, box, text, "number", "text2", RIGHT)
         return

@@ -1,4 +1,4 @@
-"""F1: every key, drawn from the action table; bright = works now, dim = does not. Covers the work, never strip and clocks."""
+"""F1: every key, drawn from the action table; bright = works now. Covers the work, never strip and clocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from ui.widgets import marks
 from ui.widgets.basic import paint_box
 from workstation.service.catalogue import Catalogue
 
-F_GROUPS = (("line", ("F1", "F2", "F3", "F4")), ("gate", ("F5", "F6", "F7", "F8")), ("talk", ("F9", "F10", "F11", "F12")))
+F_GROUPS = (
+    ("line", ("F1", "F2", "F3", "F4")),
+    ("gate", ("F5", "F6", "F7", "F8")),
+    ("talk", ("F9", "F10", "F11", "F12")),
+)
 COLUMNS = ("save", "form", "panel", "page", "screen")
 PANEL_KEYS = (("Enter", "enter"), ("Tab", "tab"), ("↑ ↓", "arrows"), ("1-9", "digits"), ("Spasi", "space"),
               ("Y T", "yes_no"), ("Esc", "escape"))  # fmt: skip
@@ -24,7 +28,9 @@ PANEL_KEYS = (("Enter", "enter"), ("Tab", "tab"), ("↑ ↓", "arrows"), ("1-9",
 class KeySheet(QWidget):
     """The painted table; `lines` says it to a screen reader."""
 
-    def __init__(self, theme: Theme, catalogue: Catalogue, can: Callable[[str], bool], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, catalogue: Catalogue, can: Callable[[str], bool], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.theme, self.catalogue, self._can = theme, catalogue, can
         self.wanted = ""
@@ -131,7 +137,9 @@ class KeySheet(QWidget):
                 letter = QRectF(x, y, theme.px(12), pitch)
                 marks.paint_text(painter, theme, letter, kind.keys[1], "small_strong", "accent" if bright else "text3")
                 rest = QRectF(x + theme.px(13), y, wide, pitch)
-                x += theme.px(13) + marks.paint_text(painter, theme, rest, words, "small", "text2" if bright else "text3")
+                x += theme.px(13) + marks.paint_text(
+                    painter, theme, rest, words, "small", "text2" if bright else "text3"
+                )
                 x += theme.px(11)
             y += pitch
         self.setMinimumHeight(round(y + theme.px(6)))
@@ -146,7 +154,9 @@ class KeyOverlay(QFrame):
 
     closed = Signal()
 
-    def __init__(self, theme: Theme, catalogue: Catalogue, can: Callable[[str], bool], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, catalogue: Catalogue, can: Callable[[str], bool], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.theme = theme
         self.field = QLineEdit(self)

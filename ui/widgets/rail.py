@@ -64,13 +64,31 @@ class PageButton(QToolButton):
             marks.paint_text(painter, theme, under, digit, "small_strong" if on else "small", token, marks.CENTRE)
             return
         side = theme.px(20)
+        if box.height() < theme.px(54):
+            self._paint_close(painter, box, side, token, on)
+            return
         spare = min(0.0, box.height() - theme.px(62)) / 3
         left = (box.width() - side) / 2
         icons.paint_icon(painter, theme, ICONS[self.page], QRectF(left, theme.px(8) + spare, side, side), token)
         word = QRectF(1, theme.px(29) + 1.5 * spare, box.width() - 2, theme.px(17))
         marks.paint_text(painter, theme, word, tr(f"page.{self.page}"), "strong" if on else "body", token, marks.CENTRE)
         keys = QRectF(1, theme.px(43) + 2 * spare, box.width() - 2, theme.px(15))
-        marks.paint_text(painter, theme, keys, caps(f"page_{self.page}"), "hint", token if not on else "text2", marks.CENTRE)
+        marks.paint_text(
+            painter, theme, keys, caps(f"page_{self.page}"), "hint", token if not on else "text2", marks.CENTRE
+        )
+
+    def _paint_close(self, painter: QPainter, box: QRectF, side: int, token: str, on: bool) -> None:
+        """With little height: icon and digit beside each other, the word under them."""
+        theme = self.theme
+        top = (box.height() - side - theme.px(18)) / 2
+        digit = caps(f"page_{self.page}")[-1]
+        wide = side + theme.px(14)
+        left = (box.width() - wide) / 2
+        icons.paint_icon(painter, theme, ICONS[self.page], QRectF(left, top, side, side), token)
+        beside = QRectF(left + side, top, theme.px(14), side)
+        marks.paint_text(painter, theme, beside, digit, "hint", "text2", marks.RIGHT)
+        word = QRectF(1, top + side, box.width() - 2, theme.px(18))
+        marks.paint_text(painter, theme, word, tr(f"page.{self.page}"), "strong" if on else "body", token, marks.CENTRE)
 
 
 class Mark(QWidget):

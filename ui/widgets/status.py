@@ -1,4 +1,4 @@
-"""The honest status bar: the way to the server, what is not there yet and since when, when it was last saved, the sound."""
+"""The honest status bar: the way to the server, what is not there yet and since when, the last save, the sound."""
 
 from __future__ import annotations
 

@@ -71,7 +71,9 @@ class TroubleBar(QFrame):
         theme, painter = self.theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         red = self.kind not in ("refused", "ask")
-        paint_box(painter, theme, QRectF(self.rect()), "redTint" if red else "amberTint", "red" if red else "amber", radius=4)
+        paint_box(
+            painter, theme, QRectF(self.rect()), "redTint" if red else "amberTint", "red" if red else "amber", radius=4
+        )
         side = theme.px(18)
         box = QRectF(14, (self.height() - side) / 2, side, side)
         icons.paint_icon(painter, theme, "warn", box, "red" if red else "amber")

@@ -1,0 +1,1 @@
+"""What a person who cannot see the colours, or the screen, needs: names, roles, contrast, keys."""

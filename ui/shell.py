@@ -1,0 +1,160 @@
+"""What stands in the window and where: rail, strip, clocks, pages, bars and status, on the grid of the look."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QMainWindow, QWidget
+
+from ui import i18n
+from ui.actions import Deeds, caps
+from ui.admin.doctor import DoctorPage
+from ui.admin.signin import SignInPage
+from ui.board.panel import BoardPanel
+from ui.bridge import Bridge
+from ui.calls.page import CallsPage
+from ui.desk_page import DeskPage
+from ui.dialogs.banner import LinkBanner
+from ui.dialogs.unsent import UnsentPage
+from ui.grid import zones
+from ui.map.panel import MapPanel
+from ui.session import LineSession
+from ui.shift.page import ShiftPage
+from ui.softphone.clocks import ClockRibbon
+from ui.softphone.gate import GateBar, UndoBar
+from ui.softphone.ring import RingBar
+from ui.softphone.strip import Strip
+from ui.softphone.wall import WallClock
+from ui.theme import PALETTES, SCALES, Theme
+from ui.ticker import Ticker
+from ui.widgets.basic import Label, Panel
+from ui.widgets.overlay import KeyOverlay
+from ui.widgets.rail import Rail
+from ui.widgets.status import StatusBar
+from ui.widgets.trouble import TroubleBar
+from workstation.service.desk import Desk
+
+UNDO_HIGH = 46
+SMALLEST = (1024, 640)
+
+
+class Shell(QMainWindow):
+    """The window's parts and their places; `MainWindow` says what happens in it."""
+
+    def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, zone: tzinfo, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.desk, self.bridge, self.theme, self.zone = desk, bridge, theme, zone
+        self.page = "desk"
+        self.ticker = Ticker(desk.clock, self)
+        self.session = LineSession(desk, bridge, self)
+        self.deeds = Deeds(self)
+        self._build()
+        self.setMinimumSize(*SMALLEST)
+
+    def _build(self) -> None:
+        desk, bridge, theme = self.desk, self.bridge, self.theme
+        root = QWidget(self)
+        self.setCentralWidget(root)
+        self.root = root
+        self.rail = Rail(theme, root)
+        self.wall, self.ring_wall = WallClock(theme, self.zone), WallClock(theme, self.zone)
+        self.strip = Strip(theme, self.wall, root)
+        self.strip.wrap_target_s = desk.catalogue.target_s("wrap_up")
+        amber_at = desk.catalogue.warn_percent / 100
+        self.ribbon = ClockRibbon(theme, amber_at, root)
+        self.gate = GateBar(theme, root)
+        self.status = StatusBar(theme, root)
+        self.desk_page = DeskPage(desk, bridge, theme, self.zone, root)
+        self.board_page = BoardPanel(desk, bridge, theme, idle=True, asks=False, parent=root)
+        self.map_page = MapPanel(desk, bridge, theme, root)
+        self.sign_in_page = SignInPage(desk, bridge, theme, root)
+        self.calls_page, self.shift_page = CallsPage(desk, bridge, theme, root), ShiftPage(desk, bridge, theme, root)
+        self.pages: dict[str, QWidget] = {
+            "desk": self.desk_page,
+            "calls": self.calls_page,
+            "board": self.board_page,
+            "map": self.map_page,
+            "search": self._later("search"),
+            "shift": self.shift_page,
+            "handover": self._later("handover"),
+            "unsent": UnsentPage(desk, bridge, theme, root),
+            "check": DoctorPage(desk, bridge, theme, root),
+            "sign_in": self.sign_in_page,
+        }
+        self.banner = LinkBanner(desk, bridge, theme, root)
+        self.undo = UndoBar(theme, root)
+        self.trouble = TroubleBar(theme, root)
+        self.overlay = KeyOverlay(theme, desk.catalogue, lambda name: self.deeds.possible(name), root)
+        self.ring = RingBar(theme, self.ring_wall, root)
+
+    def _later(self, name: str) -> QWidget:
+        """A page that is not there yet says so; it pretends nothing."""
+        panel = Panel(self.theme, f"action.page_{name}", caps(f"page_{name}"), parent=self.root)
+        panel.body.addWidget(Label(self.theme, f"empty.{name}", token="text2"))
+        panel.body.addStretch(1)
+        return panel
+
+    # ---------------------------------------------------------------- places
+    def lay_out(self) -> None:
+        """Put every zone on the grid; nothing moves but what has come or gone."""
+        phase, busy = self.session.phase, self.desk_page.busy
+        over = UNDO_HIGH + 8 if self.undo.running or self.trouble.kind else 0
+        grid = zones(self.width(), self.height(), self.theme.scale)
+        self.rail.fit(grid.rail.height())
+        self.rail.setGeometry(grid.rail)
+        self.strip.setGeometry(grid.strip)
+        self.status.setGeometry(grid.status)
+        in_call = busy and (phase != "ringing" or self.page == "desk")
+        banner = not self.banner.isHidden() and phase not in ("talking", "ringing")
+        wide_clocks = busy and phase in ("talking", "wrap_up", "writing") and not banner
+        self.ribbon.setGeometry(grid.clocks)
+        self.gate.setGeometry(grid.clocks)
+        self.gate.setVisible(wide_clocks and self.at_gate)
+        self.ribbon.setVisible(wide_clocks and not self.at_gate)
+        second = self.session.is_talking()
+        self.ring.setGeometry(grid.clocks if second else grid.ring)
+        self.banner.setGeometry(grid.clocks)
+        if not self.banner.isHidden():
+            self.banner.raise_() if banner else self.banner.lower()
+        shifted = zones(self.width(), self.height(), self.theme.scale, banner=over)
+        if banner and not in_call:
+            shifted = zones(self.width(), self.height(), self.theme.scale, banner=over + grid.clocks.height())
+        page = self.pages[self.page]
+        area = shifted.work if in_call or self.page == "sign_in" else shifted.free
+        if self.page == "desk" and banner and in_call:
+            area = shifted.work
+        page.setGeometry(area)
+        if page is self.desk_page:
+            self.desk_page.lay(shifted)
+        top = (grid.clocks.bottom() + 1 if in_call or banner else grid.strip.bottom() + 1) + 8
+        bar = QRect(grid.rail.width() + 8, top, self.width() - grid.rail.width() - 16, UNDO_HIGH)
+        self.undo.setGeometry(bar)
+        self.trouble.setGeometry(bar)
+        self.overlay.setGeometry(grid.work)
+        for part in (self.undo, self.trouble, self.overlay, self.ring):
+            part.raise_()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.lay_out()
+
+    # ---------------------------------------------------------------- look
+    def next_palette(self) -> None:
+        at = PALETTES.index(self.theme.palette_name)
+        self.theme.use(palette=PALETTES[(at + 1) % len(PALETTES)])
+
+    def step_text(self, by: int) -> None:
+        nearest = min(range(len(SCALES)), key=lambda n: abs(SCALES[n] - self.theme.scale))
+        self.theme.use(scale=SCALES[max(0, min(len(SCALES) - 1, nearest + by))])
+
+    def next_language(self) -> None:
+        at = i18n.LANGUAGES.index(i18n.language())
+        i18n.use(i18n.LANGUAGES[(at + 1) % len(i18n.LANGUAGES)])
+
+    @property
+    def at_gate(self) -> bool:
+        """From the answer until a location or type is typed: the gate keys have the clocks' place."""
+        noise = self.session.type not in ("", "emergency", "report", "information", "follow_up")
+        return self.session.phase == "talking" and (noise or not (self.desk_page.form.touched or self.session.type))
