@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
@@ -12,20 +13,21 @@ import resources
 from ui.theme import Theme
 
 
-@lru_cache(maxsize=256)
-def _source(name: str) -> str:
-    return resources.path(f"icons/{name}.svg").read_text(encoding="utf-8")
+@lru_cache(maxsize=1)
+def _sources() -> Mapping[str, str]:
+    """Every drawing, read in one go before the window shows: a paint must never wait for a disk."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in resources.path("icons").glob("*.svg")}
 
 
 @lru_cache(maxsize=512)
 def _renderer(name: str, color: str) -> QSvgRenderer:
     """A parsed drawing per colour: parsing on each paint would show at ten repaints a second."""
-    return QSvgRenderer(QByteArray(_source(name).replace("currentColor", color).encode()))
+    return QSvgRenderer(QByteArray(_sources()[name].replace("currentColor", color).encode()))
 
 
 def names() -> list[str]:
     """Every icon there is, sorted."""
-    return sorted(path.stem for path in resources.path("icons").glob("*.svg"))
+    return sorted(_sources())
 
 
 def paint_icon(painter: QPainter, theme: Theme, name: str, box: QRectF, token: str = "text2") -> None:

@@ -28,13 +28,13 @@ def test_every_icon_is_drawn_on_the_grid_with_one_stroke(name: str) -> None:
 
 @pytest.mark.parametrize("name", icons.names())
 def test_every_icon_shows_something_in_the_colour_asked(theme: Theme, name: str) -> None:
-    image = icons.pixmap(theme, name, "accent", 20, 1.0).toImage()
+    image = icons.pixmap(theme, name, "accent", 40, 1.0).toImage()
     wanted = theme.color("accent")
     shown = {
-        image.pixelColor(x, y).name() for x in range(20) for y in range(20) if image.pixelColor(x, y).alpha() > 250
+        image.pixelColor(x, y).name() for x in range(40) for y in range(40) if image.pixelColor(x, y).alpha() > 250
     }
     assert wanted.name() in shown
-    edge = [image.pixelColor(x, y).alpha() for k in range(20) for x, y in ((k, 0), (k, 19), (0, k), (19, k))]
+    edge = [image.pixelColor(x, y).alpha() for k in range(40) for x, y in ((k, 0), (k, 39), (0, k), (39, k))]
     assert max(edge) < 160, "the drawing is cut off at the grid's edge"
 
 

@@ -83,6 +83,11 @@ def test_a_near_match_is_never_taken_silently(screen: Screen) -> None:
     screen.settle()
     assert screen.incident().row.village == "wayhoka"
     screen.alt(Qt.Key.Key_L)
+    screen.type("wayhoka")
+    screen.enter()  # before the gazetteer has answered
+    screen.settle()
+    assert screen.incident().row.village == "wayhoka"
+    screen.alt(Qt.Key.Key_L)
     screen.type("wayhoka")  # the letter selects what stands there, typing replaces it
     screen.settle()
     screen.key(Qt.Key.Key_Down)
@@ -186,14 +191,16 @@ def test_rival_values_are_shown_in_the_form_and_settled_by_a_digit(screen: Scree
     assert not form.rivals.isWindow(), "inside the form, never a dialog"
     assert {row.words for row in form.rivals.rows} == {"pos kamling", "depan SD"}
     assert "Meja 1" in " ".join(row.detail for row in form.rivals.rows)
-    wanted = next(row.number for row in form.rivals.rows if row.words == "pos kamling")
+    wanted = next(row.number for row in form.rivals.rows if row.words == "depan SD")
     screen.key(Qt.Key(Qt.Key.Key_0.value + wanted))
     screen.settle()
     field = screen.incident().fields["landmark"]
     assert not field.rival
-    assert field.face == "pos kamling"
+    assert field.face == "depan SD"
     assert not form.rivals.isVisible()
-    screen.until(lambda: form.landmark.text() == "pos kamling")
+    screen.until(lambda: form.landmark.text() == "depan SD")
+    exchange(screen.seat, neighbour)
+    assert not done(neighbour.desk.ask(lambda db: views.incident(db, uid))).fields["landmark"].rival
 
 
 @pytest.mark.promise("U1")
