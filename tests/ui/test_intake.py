@@ -83,10 +83,10 @@ def test_a_near_match_is_never_taken_silently(screen: Screen) -> None:
     screen.settle()
     assert screen.incident().row.village == "wayhoka"
     screen.alt(Qt.Key.Key_L)
-    screen.type("wayhoka")
+    screen.type("wayhokka")
     screen.enter()  # before the gazetteer has answered
     screen.settle()
-    assert screen.incident().row.village == "wayhoka"
+    assert screen.incident().row.village == "wayhokka"
     screen.alt(Qt.Key.Key_L)
     screen.type("wayhoka")  # the letter selects what stands there, typing replaces it
     screen.settle()

@@ -325,6 +325,7 @@ def test_an_error_of_the_screen_is_told_the_form_saved_and_the_call_left_up(scre
     screen.talking()
     screen.type("batu merah")
     screen.enter()
+    screen.settle()
     screen.type("depan SD")
     form = screen.window.desk_page.form
     form.draft._timer.stop()  # whatever would have written it by and by: the error itself must save
