@@ -75,7 +75,7 @@ def test_a_call_becomes_an_incident_on_two_desks(scene: Scene) -> None:
 def test_who_gives_up_is_one_abandoned_call_on_both_desks(scene: Scene) -> None:
     centre, (one, two) = scene.centre, scene.centre.desks
     begun_at = centre.clock.now_ms()
-    with sipp(scene.pbx, scene.folder, scenario="gives_up", number="081200007731", ring_ms=1500) as caller:
+    with sipp(scene.pbx, scene.folder, scenario="gives_up", number="081200007731", ring_ms=5000) as caller:
         for desk in (one, two):
             centre.see(desk, "0812 0000 7731", "Terima")
         caller.wait_over()
@@ -102,9 +102,9 @@ def test_ring_all_answered_by_one_leaves_nothing_abandoned(scene: Scene) -> None
         caller.answered()
         from_here = len(ear.pcm())
         centre.until(lambda: len(ear.pcm()) >= from_here + len(words) + RATE, 30, "the caller to speak")
-        two.key("F12")
+        two.key("F12", "F12")  # no number: the second press hangs up
         caller.wait_over()
-        assert correlation(words, ear.pcm()[from_here - RATE // 2 :], RATE) >= ALIKE
+        assert correlation(words, ear.pcm(), RATE) >= ALIKE
     for desk in (one, two):
         centre.until(
             lambda desk=desk: [row[:3] for row in calls_since(desk, begun_at)] == [("ended", 2, 1)],
