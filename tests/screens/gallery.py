@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -61,16 +62,16 @@ class Gallery:
             usual = (FIRST, *OTHERS) if name in IN_MANY else (FIRST,)
             for palette, language in looks or (EVERY if every else usual):
                 path = folder / f"{name}_{palette}_{language}.png"
-                self.picture(name, palette, language).save(str(path))
+                self.picture(name, palette, language).save(str(path), "PNG", 0)  # 0 = smallest
                 self.shut()
                 yield path
 
-    def picture(self, name: str, palette: str, language: str) -> object:
+    def picture(self, name: str, palette: str, language: str) -> QImage:
         """The window in that state and look, as it stands on the screen."""
         i18n.use(language)
         SCREENS[name](self, palette)
         self.pump()
-        return self.window.grab()
+        return self.window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
 
     def told(self, which: str) -> tuple[Path, scene.Story]:
         """A night (`up`, or `cut` without the server) told once, its records closed: what pictures start from."""

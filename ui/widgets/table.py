@@ -83,7 +83,13 @@ class Group:
 
 
 class RowsModel(QAbstractTableModel, Generic[R]):
-    """The rows in their order; `show` finds out what changed and announces only that."""
+    """The rows in their order; `show` finds out what changed and announces only that.
+
+    Signals:
+        reordered(): rows came, went or moved, all of one `show` together.
+    """
+
+    reordered = Signal()
 
     def __init__(
         self, columns: Sequence[Column[R]], key: Callable[[R], Hashable], parent: QObject | None = None
@@ -147,9 +153,12 @@ class RowsModel(QAbstractTableModel, Generic[R]):
         """Makes these the rows; rows that are equal to what is shown are not announced."""
         fresh = list(items)
         keys: list[Hashable] = [("group", item.key) if isinstance(item, Group) else self._key(item) for item in fresh]
-        if keys != self._keys:
+        moved = keys != self._keys
+        if moved:
             self._reorder(keys, fresh)
         self._refresh(fresh)
+        if moved:
+            self.reordered.emit()
 
     def _refresh(self, fresh: list[R | Group]) -> None:
         last = len(self.columns) - 1
@@ -297,10 +306,7 @@ class Table(QTableView, Generic[R]):
         self.horizontalHeader().setVisible(header)
         self.setWordWrap(False)
         self.doubleClicked.connect(self._open)
-        self.rows.modelReset.connect(self._settle_rows)
-        self.rows.rowsInserted.connect(self._settle_rows)
-        self.rows.rowsRemoved.connect(self._settle_rows)
-        self.rows.rowsMoved.connect(self._settle_rows)
+        self.rows.reordered.connect(self._settle_rows)
         self.selectionModel().currentRowChanged.connect(self._current_changed)
         self.restyle()
 
