@@ -26,7 +26,6 @@ def test_a_desk_that_is_well_is_all_good(theme: Theme) -> None:
     assert set(states(of_link(link_up())).values()) == {GOOD}
 
 
-@pytest.mark.promise("P4")
 def test_registered_without_proof_of_a_call_is_not_called_good(theme: Theme) -> None:
     finding = of_phone(replace(WELL, may_ring=False))[0]
     assert finding.state == LOOK and "mungkin tidak berdering" in finding.sentence
