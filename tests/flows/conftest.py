@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.peers.registrar import Pbx, kamailio
-from tests.peers.sound import pulse
 from workstation.demo.desks import Centre, Exchange, open_centre
+from workstation.demo.sound import pulse
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 

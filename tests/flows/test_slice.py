@@ -6,9 +6,9 @@ import pytest
 
 from tests.flows.conftest import Scene
 from tests.peers.caller import sipp
-from tests.peers.speech import correlation, speech
 from workstation.demo.desks import SAVED_MS, DeskAtHand
 from workstation.demo.play import ALIKE, CALLER_SAYS, LANDMARK, OPERATOR_SAYS, RIVALS
+from workstation.demo.speech import correlation, speech
 
 RATE = 8000
 NUMBER, SHOWN = "081200004417", "0812 0000 4417"

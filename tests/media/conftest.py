@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.peers.fixtures import sound
-from tests.peers.sound import PulseServer
+from workstation.demo.sound import PulseServer
 
 __all__ = ["sound"]
 

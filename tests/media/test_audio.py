@@ -15,9 +15,9 @@ import pytest
 from tests.media.conftest import look_again
 from tests.peers.baresip import write_wav
 from tests.peers.rtp import voice
-from tests.peers.sound import PulseServer, Tap, level
-from tests.peers.speech import RATE, Pcm, correlation, speech
 from tests.waiting import wait_until
+from workstation.demo.sound import PulseServer, Tap, level
+from workstation.demo.speech import RATE, Pcm, correlation, speech
 from workstation.domain.hlc import SystemClock
 from workstation.phone.engine.audio import Audio, Device, open_audio
 from workstation.phone.engine.media import MediaSession

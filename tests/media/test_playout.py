@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.peers.speech import Pcm, correlation, speech
+from workstation.demo.speech import Pcm, correlation, speech
 from workstation.phone.engine.media.g711 import ALAW
 from workstation.phone.engine.media.packet import Packet
 from workstation.phone.engine.media.playout import Playout

@@ -15,8 +15,8 @@ import pytest
 
 from tests.peers.baresip import write_wav
 from tests.peers.rtp import Voice, voice
-from tests.peers.speech import Pcm, correlation, speech
 from tests.waiting import wait_until
+from workstation.demo.speech import Pcm, correlation, speech
 from workstation.domain.hlc import SystemClock
 from workstation.phone.engine.media import MediaSession
 from workstation.phone.engine.media.unheard import Files, Unheard

@@ -17,11 +17,11 @@ import pytest
 from tests import hygiene
 from tests.package.freeze import files, frozen_desk, size_mb
 from tests.peers.caller import sipp
-from tests.peers.process import program
 from tests.peers.registrar import Pbx
-from tests.peers.sound import Pcm, PulseServer
-from tests.peers.speech import correlation, speech
 from tests.waiting import wait_until
+from workstation.demo.process import program
+from workstation.demo.sound import Pcm, PulseServer
+from workstation.demo.speech import correlation, speech
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X and PulseAudio are Linux's")
 

@@ -8,9 +8,9 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.peers.process import PACKAGES, Running, free_port, running
 from tests.peers.registrar import Pbx
 from tests.peers.rtp import Pcm
+from workstation.demo.process import PACKAGES, Running, free_port, running
 
 PACKAGES["baresip"] = "baresip-core"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from tests.peers import g711
-from tests.peers.process import PeerFailed, Running, free_port, running
 from tests.peers.registrar import Pbx
 from tests.peers.rtp import Pcm, Voice
 from tests.waiting import wait_until
+from workstation.demo.process import PeerFailed, Running, free_port, running
 
 NUMBER = "+628114701122"
 _SCENARIOS = Path(__file__).with_name("scenarios")
@@ -144,7 +144,12 @@ def sipp(
         (folder / "scenario.xml").write_text(text)
         logs = "-trace_logs -log_file said.log -trace_msg -message_file messages.log -trace_err -error_file errors.log"
         local = f"-i {pbx.host} -p {own} -mi {pbx.host} -mp {free_port()} -cp {free_port()}"
-        arguments = [f"{pbx.host}:{pbx.port}", *f"-sf scenario.xml -m 1 -nostdin -default_behaviors all,-abortunexp {local} {logs}".split(" "), "-s", to]
+        arguments = [
+            f"{pbx.host}:{pbx.port}",
+            *f"-sf scenario.xml -m 1 -nostdin -default_behaviors all,-abortunexp {local} {logs}".split(" "),
+            "-s",
+            to,
+        ]
         # Asked politely it waits for its call to end by itself; a caller left over vanishes instead.
         process = stack.enter_context(running("sipp", arguments, folder, ask=signal.SIGKILL))
         yield Caller(process, voice, folder, words)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.registrar import Pbx, kamailio
-from tests.peers.sound import PulseServer, pulse
+from workstation.demo.sound import PulseServer, pulse
 
 #: Who may sign on at the fixture's PBX.
 USERS = {"desk1": "uji-desk1", "desk2": "uji-desk2", "agency": "uji-agency"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.peers.process import PeerFailed, PeerMissing, Running, free_port, running
+from workstation.demo.process import PeerFailed, PeerMissing, Running, free_port, running
 
 HOST = "127.0.0.1"
 DOMAIN = "pbx.test"

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.peers import process
 from tests.peers.baresip import baresip
 from tests.peers.caller import sipp
 from tests.peers.fixtures import USERS
-from tests.peers.process import PeerFailed, PeerMissing
 from tests.peers.registrar import Pbx, kamailio
-from tests.peers.sound import PulseServer, level, wait_heard
-from tests.peers.speech import RATE, Pcm, correlation, speech
 from tests.waiting import wait_until
+from workstation.demo import process
+from workstation.demo.process import PeerFailed, PeerMissing
+from workstation.demo.sound import PulseServer, level, wait_heard
+from workstation.demo.speech import RATE, Pcm, correlation, speech
 
 CALLER = "Ada kebakaran rumah di dekat pasar, tolong cepat, apinya sudah besar."
 DESK = "Satu satu dua, di mana lokasi kejadian, dan apa yang terjadi di sana."

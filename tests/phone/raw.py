@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Iterable
 
-from tests.peers.process import free_port
+from workstation.demo.process import free_port
 
 SDP = (
     b"v=0\r\no=x 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from tests.peers.caller import sipp
-from tests.peers.process import free_port
 from tests.peers.registrar import Pbx
 from tests.peers.rtp import Pcm, Voice
-from tests.peers.speech import correlation, speech
 from tests.phone.desk import Told, desk, settings_for
 from tests.phone.raw import SDP, Dialog, Raw
 from tests.waiting import wait_until
+from workstation.demo.process import free_port
+from workstation.demo.speech import correlation, speech
 from workstation.phone import wire
 
 CALLER = "Tolong, ada kebakaran di Batu Merah, rumah di belakang masjid."

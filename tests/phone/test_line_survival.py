@@ -15,11 +15,11 @@ import msgspec
 import pytest
 
 from tests.peers.caller import sipp
-from tests.peers.process import free_port
 from tests.peers.registrar import Pbx
 from tests.phone.desk import Told, alive, desk, end, engine_log, settings_for
 from tests.phone.raw import Raw
 from tests.waiting import wait_until
+from workstation.demo.process import free_port
 from workstation.phone import meeting, wire
 from workstation.phone.settings import PhoneSettings
 

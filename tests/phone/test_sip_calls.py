@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.peers.process import free_port
 from tests.phone.desk import Told, desk, engine_log, settings_for
 from tests.phone.raw import SDP, Dialog, Raw, field
 from tests.waiting import wait_until
+from workstation.demo.process import free_port
 from workstation.phone import wire
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from tests.peers.caller import NUMBER, sipp
 from tests.peers.fixtures import USERS
-from tests.peers.process import free_port
 from tests.peers.registrar import Pbx, kamailio
 from tests.phone.desk import desk, engine_log, settings_for
 from tests.waiting import wait_until
+from workstation.demo.process import free_port
 from workstation.domain.hlc import SystemClock
 from workstation.phone import wire
 

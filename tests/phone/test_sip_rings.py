@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.process import free_port
 from tests.phone.desk import Told, desk, engine_log, settings_for
 from tests.phone.raw import SDP, Dialog, Raw, field
 from tests.waiting import wait_until
+from workstation.demo.process import free_port
 from workstation.phone import wire
 
 PIDF = b"""<?xml version="1.0"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:x@y.test"><tuple id="a">

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.wire import Wire
 from tests.sync.desks import Desk, in_step, until_in_step
 from tests.sync.hubs import HubProcess
 from tests.waiting import wait_until
+from workstation.demo.wire import Wire
 from workstation.store import read_digest, read_vector
 
 

@@ -19,10 +19,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from sync.protocol import GAP, Ack, Page, Refusal, Welcome
 from sync.serve import Limits
-from tests.peers.wire import Wire
 from tests.sync.desks import QUICK, Desk
 from tests.sync.hubs import HubThread
 from tests.waiting import wait_until
+from workstation.demo.wire import Wire
 from workstation.store import Store
 
 ATTEMPTS = 7

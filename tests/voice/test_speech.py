@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import soxr
 
-from tests.peers.speech import RATE, Pcm, correlation, speech
 from tests.waiting import wait_until
+from workstation.demo.speech import RATE, Pcm, correlation, speech
 from workstation.voice.speech import Speech, SpeechFailed
 
 WORDS = "Ada panggilan baru dari Batu Merah. Dua panggilan menunggu."

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.peers.sound import PulseServer
-from tests.peers.wire import Wire
 from workstation.app import build
+from workstation.demo.sound import PulseServer
+from workstation.demo.wire import Wire
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
 from workstation.service import people

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.peers.sound import pulse
-from tests.peers.speech import correlation, speech
 from workstation.demo.caller import RATE, Caller
 from workstation.demo.desks import SAVED_MS, Centre, Exchange, NotInTime, open_centre
 from workstation.demo.pbx import Pbx
 from workstation.demo.report import Report
+from workstation.demo.sound import pulse
+from workstation.demo.speech import correlation, speech
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
 

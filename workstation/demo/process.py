@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tests.waiting import wait_until
+from workstation.demo.waiting import wait_until
 
 T = TypeVar("T")
 

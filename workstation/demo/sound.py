@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from tests.peers.process import PeerFailed, Running, program, running
-from tests.waiting import wait_until
+from workstation.demo.process import PeerFailed, Running, program, running
+from workstation.demo.waiting import wait_until
 
 Pcm = npt.NDArray[np.int16]
 RATE = 48_000

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from tests.peers.process import program
+from workstation.demo.process import program
 
 Pcm = npt.NDArray[np.int16]
 Signal = npt.NDArray[np.float64]
