@@ -167,7 +167,7 @@ def test_a_tick_repaints_the_clock_column_and_nothing_else(
     QApplication.processEvents()
     paints = Paints()
     table.viewport().installEventFilter(paints)
-    panel.tick(NOW + 100)
+    panel.tick(NOW + 1000)
     qtbot.waitUntil(lambda: bool(paints.rects))
     left, width = table.columnViewportPosition(column), table.columnWidth(column)
     for rect in paints.rects:

@@ -400,16 +400,28 @@ class Table(QTableView, Generic[R]):
         self.viewport().update()
 
     def tick(self, now_ms: int) -> None:
-        """Repaints the rectangles of running clocks; the model is not touched."""
+        """Repaints the rectangles of the clocks in sight whose words are others by now; the model is not touched."""
         was, self.rows.now_ms = self.rows.now_ms, now_ms
         if not self.isVisible():
             return
         minute = was // 60_000 != now_ms // 60_000
+        first, last = self.rowAt(0), self.rowAt(self.viewport().height() - 1)
+        if first < 0:
+            return
         for n, column in enumerate(self.rows.columns):
-            if column.repaint is Repaint.TENTH or (column.repaint is Repaint.MINUTE and minute):
-                self.viewport().update(
-                    QRect(self.columnViewportPosition(n), 0, self.columnWidth(n), self.viewport().height())
-                )
+            if column.repaint is Repaint.MINUTE and minute:
+                place = QRect(self.columnViewportPosition(n), 0, self.columnWidth(n), self.viewport().height())
+                self.viewport().update(place)
+            elif column.repaint is Repaint.TENTH:
+                self._tick_column(n, first, last if last >= 0 else self.rows.rowCount() - 1, was)
+
+    def _tick_column(self, n: int, first: int, last: int, was: int) -> None:
+        column, now = self.rows.columns[n], self.rows.now_ms
+        for row in range(first, last + 1):
+            item = self.rows.item(row)
+            if item is None or isinstance(item, Group) or column.text(item, was) == column.text(item, now):
+                continue
+            self.viewport().update(self.visualRect(self.rows.index(row, n)))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
