@@ -160,6 +160,10 @@ class Deeds:
         for name, action in self.made.items():
             action.setEnabled(self.possible(name))
 
+    def here(self, name: str) -> bool:
+        """Whether an action belongs to the page shown."""
+        return BY_ID[name].where in ("any", self._page)
+
     def possible(self, name: str) -> bool:
         row = BY_ID[name]
         if name not in self.made or row.where not in ("any", self._page) or self._role not in row.who:

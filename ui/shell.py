@@ -86,7 +86,7 @@ class Shell(QMainWindow):
         self.banner = LinkBanner(desk, bridge, theme, root)
         self.undo = UndoBar(theme, root)
         self.trouble = TroubleBar(theme, root)
-        self.overlay = KeyOverlay(theme, desk.catalogue, lambda name: self.deeds.possible(name), root)
+        self.overlay = KeyOverlay(theme, desk.catalogue, self.deeds.possible, self.deeds.here, root)
         self.ring = RingBar(theme, self.ring_wall, root)
 
     def _later(self, name: str) -> QWidget:

@@ -244,7 +244,7 @@ class IntakeForm(FormFields):
         call = self.call
         line = self.callback
         shown = call is not None and bool(call.e164)
-        line.setProperty("warned", call is not None and not shown and not line.text())
+        line.warn(call is not None and not shown and not line.text())
         if not line.unsaved and not self.draft.incident:
             line.setText(figures.phone(call.number) if call is not None and shown else "")
             line.setCursorPosition(0)

@@ -103,6 +103,14 @@ class FieldLine(QLineEdit):
         self._tone()
         self.update()
 
+    def warn(self, on: bool) -> None:
+        """An amber edge: nothing is known that the operator could rely on."""
+        if bool(self.property("warned")) != on:
+            self.setProperty("warned", on)
+            self.style().unpolish(self)
+            self.style().polish(self)
+            self._tone()
+
     def tag(self, text: str, icon: str = "", token: str = "text3") -> None:
         """The word at the field's right end: `cocok penuh`, `± 250 m`."""
         if (text, icon, token) != (self._tag, self._tag_icon, self._tag_token):

@@ -29,19 +29,24 @@ class KeySheet(QWidget):
     """The painted table; `lines` says it to a screen reader."""
 
     def __init__(
-        self, theme: Theme, catalogue: Catalogue, can: Callable[[str], bool], parent: QWidget | None = None
+        self,
+        theme: Theme,
+        catalogue: Catalogue,
+        can: Callable[[str], bool],
+        here: Callable[[str], bool],
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.theme, self.catalogue, self._can = theme, catalogue, can
+        self.theme, self.catalogue, self._can, self._here = theme, catalogue, can, here
         self.wanted = ""
-        self.setMinimumHeight(theme.px(560))
+        self.setMinimumHeight(theme.px(400))
 
     def matches(self, words: str) -> bool:
         return not self.wanted or self.wanted in words.lower()
 
     def say(self) -> None:
         self.setAccessibleName(tr("help.title"))
-        rows = [f"{a.cap} {tr(a.key)}" for a in TABLE if self.matches(tr(a.key))]
+        rows = [f"{a.cap} {tr(a.key)}" for a in TABLE if self._here(a.id) and self.matches(tr(a.key))]
         self.setAccessibleDescription("; ".join(rows))
         self.update()
 
@@ -78,14 +83,14 @@ class KeySheet(QWidget):
         edge = "red" if danger else "edge" if bright else "line"
         paint_box(painter, theme, box, "bg2" if bright else "bg1", edge, radius=3)
         token = "red" if danger else "text" if bright else "text3"
-        inner = box.adjusted(theme.px(8), theme.px(3), -theme.px(4), -theme.px(3))
+        inner = box.adjusted(theme.px(6), theme.px(3), -theme.px(2), -theme.px(3))
         top = QRectF(inner.left(), inner.top(), inner.width(), inner.height() / 2)
         marks.paint_text(painter, theme, top, key, "strong", token if danger else "text2" if bright else "text3")
         marks.paint_text(painter, theme, top.translated(0, inner.height() / 2), words, "small_strong", token)
 
     def _paint_columns(self, painter: QPainter, top: float) -> float:
         theme = self.theme
-        pitch = theme.px(23)
+        pitch = theme.px(22)
         shares = (1.3, 1.05, 0.95, 1.0, 1.35, 1.9)
         unit = self.width() / sum(shares)
         x, bottom = 0.0, top
@@ -112,14 +117,14 @@ class KeySheet(QWidget):
             return [(cap, tr(f"help.{key}"), self.matches(tr(f"help.{key}"))) for cap, key in PANEL_KEYS]
         rows = []
         for action in TABLE:
-            if action.group == group:
+            if action.group == group and self._here(action.id):
                 words = tr(action.key)
                 rows.append((action.cap, words, self._can(action.id) and self.matches(words)))
         return rows
 
     def _paint_types(self, painter: QPainter, top: float) -> None:
         theme = self.theme
-        pitch = theme.px(25)
+        pitch = theme.px(23)
         used = marks.paint_text(painter, theme, QRectF(0, top, 300, pitch), tr("help.types"), "strong")
         marks.paint_text(painter, theme, QRectF(used + 16, top, 300, pitch), tr("help.types_where"), "small", "text2")
         y = top + pitch
@@ -132,7 +137,7 @@ class KeySheet(QWidget):
                 words = kind.label(language()).lower()
                 wide = marks.text_width(theme, words, "small") + theme.px(24)
                 if x + wide > self.width() and x > theme.px(132):
-                    x, y = float(theme.px(132)), y + theme.px(20)
+                    x, y = float(theme.px(132)), y + theme.px(18)
                 bright = self.matches(words)
                 letter = QRectF(x, y, theme.px(12), pitch)
                 marks.paint_text(painter, theme, letter, kind.keys[1], "small_strong", "accent" if bright else "text3")
@@ -155,13 +160,18 @@ class KeyOverlay(QFrame):
     closed = Signal()
 
     def __init__(
-        self, theme: Theme, catalogue: Catalogue, can: Callable[[str], bool], parent: QWidget | None = None
+        self,
+        theme: Theme,
+        catalogue: Catalogue,
+        can: Callable[[str], bool],
+        here: Callable[[str], bool],
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.theme = theme
         self.field = QLineEdit(self)
         self.field.textChanged.connect(self._filter)
-        self.sheet = KeySheet(theme, catalogue, can)
+        self.sheet = KeySheet(theme, catalogue, can, here)
         self.area = QScrollArea(self)
         self.area.setWidget(self.sheet)
         self.area.setWidgetResizable(True)
