@@ -86,7 +86,8 @@ class KeySheet(QWidget):
         inner = box.adjusted(theme.px(6), theme.px(3), -theme.px(2), -theme.px(3))
         top = QRectF(inner.left(), inner.top(), inner.width(), inner.height() / 2)
         marks.paint_text(painter, theme, top, key, "strong", token if danger else "text2" if bright else "text3")
-        marks.paint_text(painter, theme, top.translated(0, inner.height() / 2), words, "small_strong", token)
+        role = "small_strong" if marks.text_width(theme, words, "small_strong") <= top.width() else "cap"
+        marks.paint_text(painter, theme, top.translated(0, inner.height() / 2), words, role, token)
 
     def _paint_columns(self, painter: QPainter, top: float) -> float:
         theme = self.theme
