@@ -28,6 +28,7 @@ from workstation.phone.settings import PhoneSettings
 from workstation.service import calls
 from workstation.service.catalogue import Catalogue
 from workstation.service.desk import Desk
+from workstation.service.numbers import read_number
 from workstation.service.status import LinkWord
 from workstation.settings import Settings
 from workstation.store import Changes, Store
@@ -75,6 +76,9 @@ class Desktop:
         # The phone first: a ring must not wait for what sync has to load.
         if self.line is not None:
             self.line.start()
+        # A first number and a first place, so that no caller is the one who waits for these libraries to load.
+        read_number("112")
+        self.desk.gazetteer.match("xxxx")
         self._replica = self._sync()
         self._replica.start()
 

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapidfuzz.distance import Levenshtein
-
 import resources
 
 CITY = "Kota Ambon"
@@ -137,6 +135,9 @@ def _compare(typed: str, name: str) -> tuple[str, int] | None:
         return "word", size
     if size < SURE_LETTERS:
         return None
+    # Loaded with the first misspelling: the first frame does not wait for it.
+    from rapidfuzz.distance import Levenshtein
+
     # The text may still be short of the whole name: compare it with as much of the name, give or take a letter.
     cuts = {size - 1, size, size + 1, len(whole)}
     wrong = min(Levenshtein.distance(squeezed, whole[:cut]) for cut in cuts)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import phonenumbers
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 REGION = "ID"
 # Emergency numbers a handset may have dialled; they are never someone's own number.
@@ -22,6 +24,9 @@ class Caller:
 
 def read_number(number: str, region: str = REGION) -> Caller:
     """Say what kind of number this is (mobile, landline, foreign, no_sim, withheld, unknown), and its E.164."""
+    # Loaded with the first number: its tables would hold back the first frame.
+    import phonenumbers
+
     bare = number.strip()
     if bare.lower() in WITHHELD:
         return Caller("", "withheld")
@@ -41,7 +46,9 @@ def read_number(number: str, region: str = REGION) -> Caller:
     return Caller(e164, _national(parsed, region))
 
 
-def _national(parsed: phonenumbers.PhoneNumber, region: str) -> str:
+def _national(parsed: PhoneNumber, region: str) -> str:
+    import phonenumbers
+
     kind = phonenumbers.number_type(parsed)
     if kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE):
         return "mobile"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from typing import TYPE_CHECKING
 
 from workstation.domain.changes import Changes
 from workstation.domain.ops import ROLES
@@ -13,8 +11,11 @@ from workstation.domain.rows import Person
 from workstation.service.desk import BadValue, Desk, Pending, Refused
 from workstation.store import Database, Tx
 
-HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=2)
-"""Argon2id, RFC 9106's second recommended choice (64 MiB, 3 passes); about 0.1 s on a desk's PC."""
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+HASHER: PasswordHasher | None = None
+"""Made with the first secret; a cheaper one may stand here where time is not the point."""
 # A name that is not on the roster costs the same work as one that is, so that the wait tells nothing.
 NOBODYS = "$argon2id$v=19$m=65536,t=3,p=2$K7Xajt2dHhqmeue/dwUWuw$oJOEmaBbn7MqzuXXYa2H5+Sg85anMi3aZ01q5bK+kn8"
 SECRET_LEAST, SECRET_MOST = 6, 200
@@ -52,7 +53,7 @@ def enrol(desk: Desk, login: str, name: str, role: str, secret: str) -> Pending[
         tx.append("person.enrolled", tx.uid(), body, person)
 
     def stored() -> Changes:
-        verifier = HASHER.hash(secret)
+        verifier = _hasher().hash(secret)
         return desk.write(lambda tx: act(tx, verifier)).result()
 
     return desk.later(stored)
@@ -115,9 +116,22 @@ def _fits(login: str, name: str, role: str, secret: str) -> None:
         raise BadValue(f"secret: {SECRET_LEAST} to {SECRET_MOST} characters")
 
 
+def _hasher() -> PasswordHasher:
+    """Argon2id, RFC 9106's second recommended choice (64 MiB, 3 passes); about 0.1 s on a desk's PC."""
+    global HASHER
+    if HASHER is None:
+        # Loaded on the slow thread when it is needed: the first frame does not wait for it.
+        from argon2 import PasswordHasher
+
+        HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=2)
+    return HASHER
+
+
 def _verified(verifier: str, secret: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError
+
     try:
-        return HASHER.verify(verifier, secret)
+        return _hasher().verify(verifier, secret)
     except (VerificationError, InvalidHashError):
         return False
 
