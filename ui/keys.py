@@ -45,12 +45,12 @@ def bind(window: MainWindow) -> None:
     deeds.bind("map", lambda: _to(window, "map", page.map.setFocus))
     deeds.bind("board", lambda: (page.board if page.busy else page.idle_board).table.setFocus())
     deeds.bind("turn", page.turn.table.setFocus, lambda: not page.busy)
-    calls, shift = window.calls_page, window.shift_page
-    deeds.bind("abandoned", calls.abandoned.setFocus)
-    deeds.bind("every_call", calls.calls.setFocus)
-    deeds.bind("backs", calls.waiting.setFocus)
-    deeds.bind("queue", shift.queue.setFocus, lambda: shift.is_open)
-    deeds.bind("settle", shift.settle.setFocus, lambda: shift.is_open)
+    # These work on their page only, so the page is there by then.
+    deeds.bind("abandoned", lambda: window.calls_page.abandoned.setFocus())
+    deeds.bind("every_call", lambda: window.calls_page.calls.setFocus())
+    deeds.bind("backs", lambda: window.calls_page.waiting.setFocus())
+    deeds.bind("queue", lambda: window.shift_page.queue.setFocus(), lambda: _lead_looks(window))
+    deeds.bind("settle", lambda: window.shift_page.settle.setFocus(), lambda: _lead_looks(window))
     deeds.bind("who", window.sign_in_page.focus_people)
     for name in PAGES:
         deeds.bind(f"page_{name}", _page(window, name), lambda: window.may_look)
@@ -61,6 +61,10 @@ def bind(window: MainWindow) -> None:
     deeds.bind("language", window.next_language)
     deeds.bind("sign_in", window.show_sign_in, lambda: window.desk.person is None)
     deeds.bind("sign_out", window.sign_out, lambda: window.desk.person is not None)
+
+
+def _lead_looks(window: MainWindow) -> bool:
+    return window.page == "shift" and window.shift_page.is_open
 
 
 def _can_bring_back(window: MainWindow) -> bool:

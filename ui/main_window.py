@@ -14,9 +14,13 @@ from PySide6.QtWidgets import QApplication, QTableView, QWidget
 from ui import figures, keys
 from ui.actions import caps
 from ui.alarm import Alarm
+from ui.board.panel import BoardPanel
 from ui.bridge import Bridge
+from ui.calls.page import CallsPage
 from ui.i18n import tr
+from ui.map.panel import MapPanel
 from ui.shell import Shell
+from ui.shift.page import ShiftPage
 from ui.softphone.strip import OnLine
 from ui.stages import stages
 from ui.theme import Theme
@@ -86,14 +90,8 @@ class MainWindow(Shell):
             source.trouble.connect(self._failed)
         form.view_changed.connect(lambda _view: self._form_changed())
         form.draft.saved.connect(lambda at: self.status.show_saved(at, form.draft.writing))
-        for page in (self.desk_page.incident_wanted, self.board_page.opened, self.map_page.opened):
-            page.connect(self.open_incident)
-        for opened in (self.calls_page.opened, self.shift_page.opened):
-            opened.connect(self.open_incident)
-        self.desk_page.idle_board.rows_changed.connect(self.map_page.show_board)
-        self.desk_page.idle_board.rows_changed.connect(self.board_page.show_rows)
+        self.desk_page.incident_wanted.connect(self.open_incident)
         self.desk_page.idle_board.counted.connect(lambda number, _late: self.sign_in_page.show_open(number))
-        self.shift_page.said.connect(lambda _sentence: self._refresh_keys())
         self.sign_in_page.signed_in.connect(self._signed_in)
         self.overlay.closed.connect(self.toggle_help)
         self.ticker.tick.connect(self._tick)
@@ -102,6 +100,17 @@ class MainWindow(Shell):
         app = QApplication.instance()
         if app is not None:
             app.installEventFilter(self)
+
+    def page_made(self, name: str, page: QWidget) -> None:
+        board = self.desk_page.idle_board
+        if isinstance(page, BoardPanel | MapPanel):
+            show = page.show_rows if isinstance(page, BoardPanel) else page.show_board
+            board.rows_changed.connect(show)
+            show(board.open_rows)
+        if isinstance(page, ShiftPage):
+            page.said.connect(lambda _sentence: self._refresh_keys())
+        if isinstance(page, BoardPanel | MapPanel | CallsPage | ShiftPage):
+            page.opened.connect(self.open_incident)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -130,8 +139,7 @@ class MainWindow(Shell):
             self.desk_page.form.finish()
         self.page = name
         self.overlay.hide()
-        for other, widget in self.pages.items():
-            widget.setVisible(other == name)
+        self.pages.show(name)
         self.rail.show_page(name)
         if name == "shift":
             self.shift_page.person_changed()
@@ -329,8 +337,7 @@ class MainWindow(Shell):
     def show_sign_in(self) -> None:
         self.page = "sign_in"
         self.rail.show_page("sign_in")
-        for name, widget in self.pages.items():
-            widget.setVisible(name == "sign_in")
+        self.pages.show("sign_in")
         self.lay_out()
         self._refresh_keys()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import cast
 
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QResizeEvent
@@ -20,6 +21,7 @@ from ui.dialogs.banner import LinkBanner
 from ui.dialogs.unsent import UnsentPage
 from ui.grid import zones
 from ui.map.panel import MapPanel
+from ui.pages import Pages
 from ui.session import LineSession
 from ui.shift.page import ShiftPage
 from ui.softphone.clocks import ClockRibbon
@@ -67,27 +69,39 @@ class Shell(QMainWindow):
         self.gate = GateBar(theme, root)
         self.status = StatusBar(theme, root)
         self.desk_page = DeskPage(desk, bridge, theme, self.zone, root)
-        self.board_page = BoardPanel(desk, bridge, theme, idle=True, asks=False, parent=root)
-        self.map_page = MapPanel(desk, bridge, theme, root)
         self.sign_in_page = SignInPage(desk, bridge, theme, root)
-        self.calls_page, self.shift_page = CallsPage(desk, bridge, theme, root), ShiftPage(desk, bridge, theme, root)
-        self.pages: dict[str, QWidget] = {
-            "desk": self.desk_page,
-            "calls": self.calls_page,
-            "board": self.board_page,
-            "map": self.map_page,
-            "search": self._later("search"),
-            "shift": self.shift_page,
-            "handover": self._later("handover"),
-            "unsent": UnsentPage(desk, bridge, theme, root),
-            "check": DoctorPage(desk, bridge, theme, root),
-            "sign_in": self.sign_in_page,
-        }
+        self.pages = Pages(
+            {
+                "desk": lambda: self.desk_page,
+                "calls": lambda: CallsPage(desk, bridge, theme, root),
+                "board": lambda: BoardPanel(desk, bridge, theme, idle=True, asks=False, parent=root),
+                "map": lambda: MapPanel(desk, bridge, theme, root),
+                "search": lambda: self._later("search"),
+                "shift": lambda: ShiftPage(desk, bridge, theme, root),
+                "handover": lambda: self._later("handover"),
+                "unsent": lambda: UnsentPage(desk, bridge, theme, root),
+                "check": lambda: DoctorPage(desk, bridge, theme, root),
+                "sign_in": lambda: self.sign_in_page,
+            },
+            self.page_made,
+        )
         self.banner = LinkBanner(desk, bridge, theme, root)
         self.undo = UndoBar(theme, root)
         self.trouble = TroubleBar(theme, root)
         self.overlay = KeyOverlay(theme, desk.catalogue, self.deeds.possible, self.deeds.here, root)
         self.ring = RingBar(theme, self.ring_wall, root)
+
+    @property
+    def calls_page(self) -> CallsPage:
+        return cast("CallsPage", self.pages["calls"])
+
+    @property
+    def shift_page(self) -> ShiftPage:
+        return cast("ShiftPage", self.pages["shift"])
+
+    def page_made(self, name: str, page: QWidget) -> None:
+        """A page has just been made: connect it and give it what the others know already."""
+        raise NotImplementedError
 
     def _later(self, name: str) -> QWidget:
         """A page that is not there yet says so; it pretends nothing."""
