@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import gc
 import logging
 import os
 import sys
@@ -22,10 +21,7 @@ from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
 from workstation.domain.rows import LinkStatus, PhoneState
 from workstation.geo.gazetteer import Gazetteer
-from workstation.phone import wire
-from workstation.phone.line import Line
 from workstation.phone.settings import PhoneSettings
-from workstation.service import calls
 from workstation.service.catalogue import Catalogue
 from workstation.service.desk import Desk
 from workstation.service.numbers import read_number
@@ -38,6 +34,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from sync.replica import Replica
+    from workstation.phone.line import Line
 
 log = logging.getLogger("tahuri.app")
 
@@ -59,12 +56,13 @@ class Desktop:
         settings: Settings,
         store: Store,
         desk: Desk,
-        line: Line | None,
         announce: Announce,
+        call: Callable[[], Line | None],
         sync: Callable[[], Replica],
     ) -> None:
-        self.settings, self.store, self.desk, self.line, self.announce = settings, store, desk, line, announce
-        self._sync = sync
+        self.settings, self.store, self.desk, self.announce = settings, store, desk, announce
+        self.line: Line | None = None
+        self._call, self._sync = call, sync
         self._replica: Replica | None = None
         self._starter = threading.Thread(target=self._start, name="desk-start", daemon=True)
 
@@ -74,6 +72,7 @@ class Desktop:
 
     def _start(self) -> None:
         # The phone first: a ring must not wait for what sync has to load.
+        self.line = self._call()
         if self.line is not None:
             self.line.start()
         # A first number and a first place, so that no caller is the one who waits for these libraries to load.
@@ -81,6 +80,10 @@ class Desktop:
         self.desk.gazetteer.match("xxxx")
         self._replica = self._sync()
         self._replica.start()
+        if not gc.isenabled():
+            # What a start made stays: the collector need never look at it again.
+            gc.freeze()
+            gc.enable()
 
     def close(self, *, quit_engine: bool = False) -> None:
         """Stop in the order in which nothing is lost. The engine and its conversation go on unless told to quit."""
@@ -99,7 +102,7 @@ class Desktop:
 def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> Desktop:
     """Wire one desk.
 
-    Raises StoreRefused (wrong key, newer file, in use) and KeyMissing; everything else is told on the screen.
+    Raises StoreRefused (wrong key, newer file, in use), KeyMissing and BadPhoneSetting; the rest is told on the screen.
     """
     clock = clock or SystemClock()
     ids = ids or SystemIds(clock)
@@ -117,11 +120,18 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
         settings=settings,
         status=link,
     )
-    line = _line(settings, key, desk, announce, clock)
-    desk.phone = line
+    phone = phone_settings(settings)
+
+    def call() -> Line | None:
+        # Loaded here, on the starting thread: the first frame does not wait for it.
+        from workstation.calling import make_line
+
+        if not phone.user and not phone.peers:
+            return None
+        desk.phone = line = make_line(phone, key, desk, clock, lambda state: announce.phone(state))
+        return line
 
     def sync() -> Replica:
-        # Loaded here, on the starting thread: the first frame does not wait for what only the wire needs.
         from sync.replica import Replica
 
         def jitter() -> float:
@@ -130,62 +140,13 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
         return Replica(store, settings.hub.url, _hub_token(settings), clock, jitter, link.take, desk=settings.desk.name)
 
     store.listen(lambda changes: announce.changed(changes))
-    return Desktop(settings, store, desk, line, announce, sync)
-
-
-def _line(settings: Settings, key: bytes | None, desk: Desk, announce: Announce, clock: Clock) -> Line | None:
-    if not settings.phone.user and not settings.phone.peers:
-        return None
-    journal_key = hmac.digest(key or b"plain", b"engine journal", hashlib.sha256)
-    line = Line(
-        phone_settings(settings),
-        journal_key,
-        clock=clock,
-        on_event=lambda event: hear(desk, line, event),
-        on_state=lambda state: announce.phone(state),
-    )
-    return line
+    return Desktop(settings, store, desk, announce, call, sync)
 
 
 def phone_settings(settings: Settings) -> PhoneSettings:
     """What the engine is told of this desk's settings: the same names, without what only the services use."""
     table = {f.name: getattr(settings.phone, f.name) for f in fields(settings.phone)}
     return PhoneSettings.from_mapping(table, settings.places.folder)
-
-
-def hear(desk: Desk, line: Line, event: wire.Event) -> None:
-    """Write down what the engine tells, and let it forget only what is on disk (promises P2, D5)."""
-    match event:
-        case wire.Ringing():
-            ring = calls.Ring(
-                bytes.fromhex(event.offer),
-                event.number,
-                event.at,
-                event.display,
-                event.dialled,
-                event.key,
-                event.sip_call_id,
-                event.identity,
-            )
-            written = calls.rang(desk, ring)
-        case wire.Answered():
-            written = calls.answered(desk, bytes.fromhex(event.offer), event.at)
-        case wire.Held():
-            written = calls.held(desk, bytes.fromhex(event.offer), event.at)
-        case wire.Resumed():
-            written = calls.resumed(desk, bytes.fromhex(event.offer), event.at)
-        case wire.Ended():
-            written = calls.ended(desk, bytes.fromhex(event.offer), event.reason, event.at)
-        case _:
-            return
-    written.add_done_callback(lambda done: _acknowledge(line, event.n, done.exception()))
-
-
-def _acknowledge(line: Line, n: int, error: BaseException | None) -> None:
-    if error is not None:
-        log.error("event %d of the phone is not in the store, the engine keeps it: %s", n, error)
-    elif n:
-        line.ack(n)
 
 
 def _hub_token(settings: Settings) -> str:

@@ -230,6 +230,7 @@ def _desk(settings: Settings) -> int:
     from workstation import crash, log
     from workstation.app import run_desk
     from workstation.domain.hlc import SystemClock
+    from workstation.phone.settings import BadPhoneSetting
     from workstation.service.catalogue import CatalogueWrong
     from workstation.store import StoreRefused
     from workstation.store.keys import KeyMissing
@@ -242,7 +243,7 @@ def _desk(settings: Settings) -> int:
         return run_desk(settings)
     except (StoreRefused, KeyMissing) as error:
         raise Stop(str(error)) from None
-    except CatalogueWrong as error:
+    except (CatalogueWrong, BadPhoneSetting) as error:
         raise Stop(str(error), WRONG_SETTING) from None
     finally:
         guard.remove()

@@ -32,7 +32,7 @@ def open_for_writing(path: Path, key: bytes | None, steps: Migrations = MIGRATIO
     for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 5000", "wal_autocheckpoint = 0",
                    "temp_store = memory", "cache_size = -32768"):  # fmt: skip
         connection.execute(f"pragma {pragma}")
-    db = Database(connection)
+    db = Database(connection, execute_plugins=False)
     try:
         steps.apply(db)
     except BaseException:
@@ -46,7 +46,7 @@ def open_for_reading(path: Path, key: bytes | None) -> Database:
     connection = connect(path, key, mode="ro")
     for pragma in ("busy_timeout = 5000", "temp_store = memory", "cache_size = -16384"):
         connection.execute(f"pragma {pragma}")
-    return Database(connection)
+    return Database(connection, execute_plugins=False)
 
 
 def _examine(path: Path, key: bytes | None, steps: Migrations) -> None:
@@ -73,7 +73,7 @@ def _check(path: Path, connection: Connection, plain: bool, steps: Migrations) -
     except dbapi2.DatabaseError as error:
         cause = "it is damaged" if plain else "its key is another, or it is damaged"
         raise StoreRefused(f"{path.name} cannot be read: {cause}; it was left as it is") from error
-    db = Database(connection)
+    db = Database(connection, execute_plugins=False)
     applied = [step.name for step in steps.applied(db)]
     if not applied and set(db.table_names()) - {steps.migrations_table}:  # alone it is ours, cut short while made
         raise StoreRefused(f"{path.name} is a database of another program; it was left as it is")
