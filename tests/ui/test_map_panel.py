@@ -76,16 +76,22 @@ def test_marks_of_one_place_do_not_hide_each_other(panel: MapPanel, seat: Seat) 
 
 @pytest.mark.promise("U4")
 def test_what_does_not_move_is_painted_once(panel: MapPanel, seat: Seat, qtbot: QtBot) -> None:
+    panel.show()
     panel.grab()
-    before = panel.painted
+    assert panel.painted == 0, "the frame that first wants the villages must not wait for them"
+    qtbot.waitUntil(lambda: panel.painted == 1)
     panel.show_board((row("a", village=seat.village("Halong")),))
     panel.grab()
     panel.grab()
-    assert panel.painted == before, "a mark must not paint the villages anew"
+    qtbot.wait(0)
+    assert panel.painted == 1, "a mark must not paint the villages anew"
     panel.theme.use(palette="day")
     panel.grab()
-    assert panel.painted == before + 1
+    qtbot.waitUntil(lambda: panel.painted == 2)
     panel.theme.use(palette="night")
+    panel.grab()
+    qtbot.wait(0)
+    assert panel.painted == 2, "what was painted before is still there"
 
 
 def test_the_caller_is_shown_with_the_uncertainty_told(panel: MapPanel, seat: Seat) -> None:

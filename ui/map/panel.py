@@ -1,7 +1,8 @@
 """The map panel: villages of the gazetteer, incident marks by priority, the caller's circle, a scale.
 
 No map pack is part of the program, and the panel says so: it knows where a village's middle is and how large it is, not
-its borders. What does not move (names, areas, scale) is painted once per view into a pixmap; marks go on top.
+its borders. What does not move (names, areas) is painted once per view and size into a pixmap, and only after the frame
+that first wants it: a ring must not wait for seventy names. Marks go on top.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from dataclasses import dataclass
 from math import cos, pi, sin, sqrt
 from typing import cast
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ui.bridge import Bridge
-from ui.i18n import tr
+from ui.i18n import language, tr
 from ui.map.projection import Frame, View
 from ui.theme import Theme
 from ui.widgets.incident_words import IncidentWords
@@ -28,6 +29,7 @@ CITY_VIEW = View(-3.7005, 128.176, 19_500)
 CALLER_SPAN_M = 4_600.0
 BAY = (-3.686, 128.135)
 UNKNOWN_AREA_KM2 = 2.0
+BASES_MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,14 @@ class MapPanel(QWidget):
         self._rows: tuple[BoardRow, ...] = ()
         self._caller: Caller | None = None
         self._home = self._view = CITY_VIEW
-        self._base: QPixmap | None = None
+        self._bases: dict[tuple[object, ...], QPixmap] = {}
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._prepare)
         self.painted = 0  # how often the base was painted anew; a test holds it still
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 120)
-        theme.changed.connect(self._forget)
+        theme.changed.connect(self.update)
         self._say()
 
     # -------------------------------------------------- what is shown
@@ -121,9 +125,12 @@ class MapPanel(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         pencil = Pencil(painter, self.theme)
-        if self._base is None or self._base.deviceIndependentSize().toSize() != self.size():
-            self._base = self._paint_base()
-        painter.drawPixmap(0, 0, self._base)
+        base = self._bases.get(self._wanted())
+        if base is None:
+            pencil.box(QRectF(self.rect()), "sea", "line" if self.theme.high_contrast else "", 4)
+            self._soon.start()
+        else:
+            painter.drawPixmap(0, 0, base)
         clip = QPainterPath()
         clip.addRoundedRect(QRectF(self.rect()), 4, 4)
         painter.setClipPath(clip)
@@ -139,6 +146,20 @@ class MapPanel(QWidget):
         if self.hasFocus():
             pencil.box(QRectF(self.rect()), "", "accent", 4, 3 if self.theme.high_contrast else 2)
         painter.end()
+
+    def _wanted(self) -> tuple[object, ...]:
+        """What the base depends on; the city idle and the city beside a form are two of them, and both are kept."""
+        chosen = self._caller.village if self._caller else ""
+        look = (self.theme.palette_name, self.theme.scale, language())
+        return (self._view, self.width(), self.height(), self.devicePixelRatioF(), chosen, *look)
+
+    def _prepare(self) -> None:
+        wanted = self._wanted()
+        if wanted not in self._bases and self.isVisible():
+            while len(self._bases) >= BASES_MOST:
+                del self._bases[next(iter(self._bases))]
+            self._bases[wanted] = self._paint_base()
+            self.update()
 
     def _paint_base(self) -> QPixmap:
         self.painted += 1
@@ -341,16 +362,12 @@ class MapPanel(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:
-            self._forget()
+            self.update()
             self._say()
         super().changeEvent(event)
 
     def _look_at(self, view: View) -> None:
         self._view = view
-        self._forget()
-
-    def _forget(self) -> None:
-        self._base = None
         self.update()
 
     def _place_of(self, row: BoardRow) -> tuple[float, float] | None:
