@@ -2,6 +2,7 @@
 # Proves both README commands on a system that has nothing but a shell: a fresh `debootstrap --variant=minbase` root.
 #
 #   tests/package/fresh_root.sh [--only-run] [SUITE]     SUITE: this machine's own by default
+#   FRESH_TESTS='tests/store -x' tests/package/fresh_root.sh     what ./test is given in there; all by default
 #
 # Inside: ./run for a person without rights (one clear sentence), ./run, ./run again (set-up under 5 s), ./run from a
 # folder of wheels without a network, ./test's set-up, and ./test with no network at all.
@@ -166,7 +167,7 @@ inside() {
     enter 'resources/setup/setup.sh test' || fail "the set-up of ./test"
     took "set-up of ./test" "$from"
     from=$(seconds)
-    enter 'unshare --net python3 tests/package/loopback.py ./test' >&2 || fail "./test without a network"
+    enter "unshare --net python3 tests/package/loopback.py ./test ${FRESH_TESTS:-}" >&2 || fail "./test without a network"
     took "./test without a network" "$from"
 }
 
