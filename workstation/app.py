@@ -26,6 +26,7 @@ from workstation.service.catalogue import Catalogue
 from workstation.service.desk import Desk
 from workstation.service.numbers import read_number
 from workstation.service.status import LinkWord
+from workstation.service.unfinished import take_up_line
 from workstation.settings import Settings
 from workstation.store import Changes, Store
 from workstation.store.keys import store_key
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from workstation.phone.line import Line
 
 log = logging.getLogger("tahuri.app")
+TAKE_UP_S = 10.0
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ class Desktop:
 
     def _start(self) -> None:
         # The phone first: a ring must not wait for what sync has to load.
+        self._take_up()
         self.line = self._call()
         if self.line is not None:
             self.line.start()
@@ -84,6 +87,14 @@ class Desktop:
             # What a start made stays: the collector need never look at it again.
             gc.freeze()
             gc.enable()
+
+    def _take_up(self) -> None:
+        """What a crash left unfinished goes into the record before anything new."""
+        try:
+            if take_up_line(self.desk).result(TAKE_UP_S):
+                log.warning("a note line that a crash cut short is in its incident now")
+        except Exception:
+            log.exception("the unfinished note line stays where it is")
 
     def close(self, *, quit_engine: bool = False) -> None:
         """Stop in the order in which nothing is lost. The engine and its conversation go on unless told to quit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,20 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Two desks, signed in and registered at Kamailio (digest, UDP)."""
-    folder = tmp_path_factory.mktemp("centre")
+    """Two desks, signed in and registered at Kamailio (digest, UDP), for all tests of a module."""
+    with _open(tmp_path_factory.mktemp("centre")) as scene:
+        yield scene
+
+
+@pytest.fixture
+def own_scene(tmp_path: Path) -> Iterator[Scene]:
+    """The same for one test that ends processes."""
+    with _open(tmp_path) as scene:
+        yield scene
+
+
+@contextmanager
+def _open(folder: Path) -> Iterator[Scene]:
     clock = SystemClock()
     with pulse(("headset1", "headset2")) as sound, kamailio(folder, ACCOUNTS) as pbx:
         accounts = [Exchange(pbx.host, pbx.port, pbx.domain, *account) for account in ACCOUNTS.items()]

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ui.bridge import Bridge
 from workstation.domain.rows import CallRow, Dot, Uid
-from workstation.service import calls, intake
+from workstation.service import calls, intake, unfinished
 from workstation.service.desk import Desk, Edit, Refused
 
 QUIET_MS = 150  # after the last key; with the commit well under the promised 250
@@ -45,6 +45,9 @@ class Draft(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.flush)
+        self._line = ""
+        self._line_timer = QTimer(self, singleShot=True, interval=QUIET_MS)
+        self._line_timer.timeout.connect(self._keep_line)
 
     def begin(self, offer: Uid = b"", incident: Uid = b"") -> None:
         """Turn to another call or incident; what is still dirty is written first."""
@@ -81,8 +84,18 @@ class Draft(QObject):
         edits, self._dirty = self._dirty, {}
         self._send(self._bound(), edits)
 
+    def keep_line(self, text: str) -> None:
+        """The note line has grown: keep it beside the record, for the case that nobody ends it."""
+        self._line = text
+        self._line_timer.start()
+
+    def _keep_line(self) -> None:
+        kept = unfinished.keep_line(self.desk, self.incident, self.offer, self._line)
+        self.bridge.ask(kept, None, self.failed.emit)
+
     def note(self, text: str) -> None:
         """Add a line to the narrative, opening the incident where there is none yet."""
+        self._line_timer.stop()
         if text.strip():
             self.flush()
             self._send(self._bound(), {}, text)
@@ -154,6 +167,7 @@ def _write(desk: Desk, to: Bound, edits: Mapping[str, Edit], note: str) -> None:
         intake.edit(desk, to.incident, {**back, **edits}).result()
     if note:
         intake.note(desk, to.incident, note).result()
+        unfinished.keep_line(desk, to.incident, to.offer, "").result()
 
 
 def _open(desk: Desk, incident: Uid, offer: Uid, call: CallRow | None) -> None:

@@ -62,6 +62,7 @@ class IntakeForm(FormFields):
         self.type.chosen.connect(self._type_chosen)
         self.type.previewed.connect(self.previewed)
         self.note.said.connect(self._said)
+        self.note.textEdited.connect(self.draft.keep_line)
         steps: tuple[tuple[FieldLine, QWidget], ...] = (
             (self.village, self.landmark), (self.landmark, self.type), (self.rt, self.rw), (self.rw, self.street),
             (self.street, self.type), (self.point, self.type), (self.type, self.note),

@@ -119,8 +119,17 @@ class DeskAtHand(Child):
     def __init__(self, number: int, folder: Path, settings: Path, environment: dict[str, str]) -> None:
         self.number = number
         self.folder = folder
+        self._again = (settings, environment)
         arguments = [sys.executable, "-m", "workstation.demo.puppet", "--settings", str(settings)]
         super().__init__(f"desk-{number}", arguments, folder.parent, environment)
+
+    def kill(self) -> DeskAtHand:
+        """End the screen with SIGKILL, as a crash does, and start it anew; its engine is left alone."""
+        self.process.kill()
+        self.process.wait(10)
+        self.stop()
+        settings, environment = self._again
+        return DeskAtHand(self.number, self.folder, settings, environment)
 
     def do(self, action: str, **words: object) -> dict[str, Any]:
         """One act of the hand or the eye; raises DeskStopped with what went wrong."""
@@ -296,6 +305,7 @@ def open_centre(
             said = hub.line(20)
         cables = [last.enter_context(Wire((said["host"], said["port"]))) for _ in exchanges]
         desks: list[DeskAtHand] = []
+        last.callback(_stop_all, desks)
         for number, (cable, exchange) in enumerate(zip(cables, exchanges, strict=True), 1):
             settings = _write_settings(folder, number, cable, exchange)
             if number == 1:
@@ -303,17 +313,19 @@ def open_centre(
             environment = {**os.environ, **sound.environment}
             if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
                 environment["QT_QPA_PLATFORM"] = "offscreen"
-            desk = DeskAtHand(number, folder / f"desk-{number}", settings, environment)
-            last.callback(desk.stop, ask=False)
-            desks.append(desk)
+            desks.append(DeskAtHand(number, folder / f"desk-{number}", settings, environment))
         for desk in desks:
             desk.line(60)
-        try:
-            yield Centre(folder, clock, sound, hub, cables, desks)
-        finally:
-            for desk in desks:
-                with contextlib.suppress(OSError):
-                    desk.say({"do": "quit"})
+        yield Centre(folder, clock, sound, hub, cables, desks)
+
+
+def _stop_all(desks: list[DeskAtHand]) -> None:
+    """Tell every desk and its engine to quit, then make sure of it."""
+    for desk in desks:
+        with contextlib.suppress(OSError):
+            desk.say({"do": "quit"})
+    for desk in desks:
+        desk.stop(ask=False)
 
 
 def _hub_command(folder: Path) -> list[str]:

@@ -47,7 +47,8 @@ def store_key(settings: Settings, ids: Ids) -> bytes | None:
     if settings.store.key == "keyring":
         raise KeyMissing('the machine\'s keyring does not answer: unlock it, or set store.key = "file"')
     _write_private(places.make().key, key)
-    log.warning("no keyring answers: the record's key lies in %s, readable by its owner alone", places.key)
+    if settings.store.key != "file":
+        log.warning("no keyring answers: the record's key lies in %s, readable by its owner alone", places.key)
     return key
 
 

@@ -1,0 +1,39 @@
+"""The note line still being typed: kept on this machine as it grows, so that a crash loses at most its last 250 ms.
+
+A line of the narrative is add-only (promise M5), so it becomes an op when it is whole. Until then it lies beside the
+record, in the same encrypted file; the next start adds it to its incident.
+"""
+
+from __future__ import annotations
+
+import json
+
+from workstation.domain.changes import Changes
+from workstation.domain.ids import Uid
+from workstation.service import intake
+from workstation.service.desk import TEXT_MOST, Desk, Pending
+
+KEPT_AS = "note_line"
+
+
+def keep_line(desk: Desk, incident: Uid, offer: Uid, words: str) -> Pending[Changes]:
+    """Keep the line as it stands; `incident` is b"" while nothing else has been typed; an empty line drops it."""
+    line = words.strip()[:TEXT_MOST]
+    return desk.keep(KEPT_AS, json.dumps([incident.hex(), offer.hex(), line]) if line else "")
+
+
+def take_up_line(desk: Desk) -> Pending[bool]:
+    """Write down the line a crash cut short; True when there was one."""
+
+    def act(inside: Desk) -> bool:
+        kept = inside.kept(KEPT_AS, "").result()
+        if not kept:
+            return False
+        incident, offer, line = json.loads(kept)
+        uid = bytes.fromhex(incident) or inside.ids.uid()
+        intake.open_incident(inside, uid, bytes.fromhex(offer)).result()
+        intake.note(inside, uid, line).result()
+        inside.keep(KEPT_AS, "").result()
+        return True
+
+    return desk.together(act)
