@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.pages import IT, OPERATOR, ROOT, between, keys
+from tests.house.pages import ARCHITECTURE, IT, OPERATOR, ROOT, between, files, keys
 from workstation.settings import Settings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -17,6 +17,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 @pytest.mark.promise("U2")
 def test_the_operators_page_of_keys_is_the_table_of_actions() -> None:
     assert between(OPERATOR, "keys") == keys(), "write it anew: python -m tests.house.pages"
+
+
+def test_the_architecture_page_names_every_file() -> None:
+    assert between(ARCHITECTURE, "files") == files(), "write it anew: python -m tests.house.pages"
 
 
 def said_default(value: object) -> str:
