@@ -73,20 +73,27 @@ class Desktop:
         self._starter.start()
 
     def _start(self) -> None:
-        # The phone first: a ring must not wait for what sync has to load.
-        self._take_up()
-        self.line = self._call()
-        if self.line is not None:
-            self.line.start()
-        # A first number and a first place, so that no caller is the one who waits for these libraries to load.
-        read_number("112")
-        self.desk.gazetteer.match("xxxx")
-        self._replica = self._sync()
-        self._replica.start()
-        if not gc.isenabled():
-            # What a start made stays: the collector need never look at it again.
-            gc.freeze()
-            gc.enable()
+        try:
+            self._take_up()
+            # The phone first: a ring must not wait for what sync has to load.
+            self.line = self._call()
+            if self.line is not None:
+                self.line.start()
+            self._replica = self._sync()
+            self._replica.start()
+            # A first number and a first place, so that no caller is the one who waits for these libraries to load.
+            read_number("112")
+            self.desk.gazetteer.match("xxxx")
+        except Exception as error:
+            log.exception("phone or sync did not start")
+            now = self.desk.clock.now_ms()
+            sentence = f"Sebagian program tidak menyala ({type(error).__name__}): jalankan ulang, lalu doctor."
+            self.announce.link(LinkStatus("refused", now, None, "", 0, None, None, sentence))
+        finally:
+            if not gc.isenabled():
+                # What a start made stays: the collector need never look at it again.
+                gc.freeze()
+                gc.enable()
 
     def _take_up(self) -> None:
         """What a crash left unfinished goes into the record before anything new."""
