@@ -192,10 +192,9 @@ class Shown:
 
 def open_window(settings: Settings) -> Shown:
     """Put the screen on a desk: a QApplication must exist. The window paints first, then phone and sync start."""
-    from PySide6.QtCore import QTimer
-
     from ui import i18n
     from ui.bridge import Bridge
+    from ui.first_paint import FirstPaint
     from ui.main_window import MainWindow
     from ui.theme import Theme
 
@@ -210,7 +209,7 @@ def open_window(settings: Settings) -> Shown:
     desktop.announce.phone = bridge.tell_phone
     desktop.announce.link = bridge.tell_link
     window.show()
-    QTimer.singleShot(0, desktop.start)
+    FirstPaint(window, desktop.start)
     return Shown(desktop, window)
 
 
@@ -220,28 +219,23 @@ def run_desk(settings: Settings) -> int:
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
     shown = open_window(settings)
-    if os.environ.get("TAHURI_FIRST_FRAME") == "1":
+    timed = os.environ.get("TAHURI_FIRST_FRAME") == "1"
+    if timed:
         _tell_first_frame(shown.window)
     try:
         return application.exec()
     finally:
-        shown.close(quit_engine=os.environ.get("TAHURI_FIRST_FRAME") == "1")
+        shown.close(quit_engine=timed)
 
 
 def _tell_first_frame(window: QWidget) -> None:
-    """For the benchmark `start`: print `first_frame` once the window has painted, then end."""
-    from PySide6.QtCore import QEvent, QObject, QTimer
+    """For the benchmark `start`: say when the window has painted, then end."""
     from PySide6.QtWidgets import QApplication
 
-    class Watcher(QObject):
-        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-            if event.type() == QEvent.Type.Paint:
-                window.removeEventFilter(self)
-                QTimer.singleShot(0, told)
-            return False
+    from ui.first_paint import FirstPaint
 
     def told() -> None:
         print("first_frame", flush=True)
         QApplication.quit()
 
-    window.installEventFilter(Watcher(window))
+    FirstPaint(window, told)
