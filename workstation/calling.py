@@ -60,6 +60,7 @@ def hear(desk: Desk, line: Line, event: wire.Event) -> None:
 
 def _acknowledge(line: Line, n: int, error: BaseException | None) -> None:
     if error is not None:
-        log.error("event %d of the phone is not in the store, the engine keeps it: %s", n, error)
+        log.error("event %d of the phone is not in the store, the engine tells it again: %s", n, error)
+        line.unwritten(n)
     elif n:
         line.ack(n)

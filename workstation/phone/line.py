@@ -27,6 +27,8 @@ log = logging.getLogger("tahuri.phone")
 
 START_S = 10.0
 TICK_S = 1.0
+AGAIN_MOST_S = 30.0
+"""The longest pause before what is not in the record is asked for once more; the first is a tick."""
 WAITING_MOST = 1000
 
 
@@ -56,6 +58,8 @@ class Line:
         self._lock = threading.Lock()
         self._standing = Standing()
         self._shown: PhoneState | None = None
+        self._unwritten: set[int] = set()
+        self._again_at, self._pause = 0.0, TICK_S
         self._connection: Connection[Any, Any] | None = None
         self._out: queue.Queue[bytes | None] = queue.Queue(WAITING_MOST)
         self._stopping = threading.Event()
@@ -125,7 +129,17 @@ class Line:
     def ack(self, n: int) -> None:
         """Event `n` is in the desk's store; 0 is nothing."""
         if n:
+            with self._lock:
+                self._unwritten.discard(n)
+                if not self._unwritten:
+                    self._pause = TICK_S
             self._send(wire.Ack(n=n))
+
+    def unwritten(self, n: int) -> None:
+        """Event `n` could not be stored: the engine keeps it, and is asked for it again until it is acknowledged."""
+        if n:
+            with self._lock:
+                self._unwritten.add(n)
 
     def snapshot(self) -> None:
         """Ask how things stand; the answer is a `Hello`."""
@@ -165,6 +179,8 @@ class Line:
             self._gone.clear()
             with self._lock:
                 self._connection = connection
+                self._unwritten.clear()  # all that is not acknowledged is told at the beginning anyway
+                self._pause = TICK_S
             if self._stopping.is_set():
                 meeting.shut(connection)
             try:
@@ -238,6 +254,7 @@ class Line:
             self._on_event(event)
         except Exception:
             log.exception("an event of the phone was not taken; it comes again if it was journalled")
+            self.unwritten(event.n)
         self._show()
 
     def _lost(self, sentence: str) -> None:
@@ -255,9 +272,19 @@ class Line:
                 log.exception("the screen did not take the phone's state")
 
     def _tick(self) -> None:
-        """The proof that a call can come in grows old by itself."""
+        """The proof that a call can come in grows old by itself, and what was not written is asked for again."""
         while not self._stopping.wait(TICK_S):
             self._show()
+            if self._asks_again():
+                self._send(wire.Snapshot(news=True))
+
+    def _asks_again(self) -> bool:
+        now = self._clock.monotonic_s()
+        with self._lock:
+            if not self._unwritten or self._connection is None or now < self._again_at:
+                return False
+            self._again_at, self._pause = now + self._pause, min(2 * self._pause, AGAIN_MOST_S)
+            return True
 
     def _write(self) -> None:
         while (frame := self._out.get()) is not None:

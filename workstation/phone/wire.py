@@ -185,7 +185,9 @@ class Ack(_Command, frozen=True, kw_only=True):
 
 
 class Snapshot(_Command, frozen=True, kw_only=True):
-    """Say `Hello` again."""
+    """Say `Hello` again; with `news` also every event that is not acknowledged, oldest first."""
+
+    news: bool = False
 
 
 class Quit(_Command, frozen=True, kw_only=True):

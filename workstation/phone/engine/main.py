@@ -204,7 +204,7 @@ class Engine:
             case wire.Ack():
                 herald.ack(command.n)
             case wire.Snapshot():
-                herald.welcome(visitor, self._hello(phone), news=False)
+                herald.welcome(visitor, self._hello(phone), news=command.news)
             case wire.Quit():
                 self._quit.set()
 
