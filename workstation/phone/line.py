@@ -61,7 +61,7 @@ class Line:
         self._unwritten: set[int] = set()
         self._again_at, self._pause = 0.0, TICK_S
         self._connection: Connection[Any, Any] | None = None
-        self._out: queue.Queue[bytes | None] = queue.Queue(WAITING_MOST)
+        self._out: queue.Queue[tuple[Connection[Any, Any], bytes] | None] = queue.Queue(WAITING_MOST)
         self._stopping = threading.Event()
         self._gone = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -83,15 +83,24 @@ class Line:
     def stop(self) -> None:
         """Let go of the engine, which goes on: it rings, and keeps the conversation that is up."""
         self._stopping.set()
-        self._out.put(None)
         with self._lock:
             connection = self._connection
         if connection is not None:
             meeting.shut(connection)
+        self._end_writing()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(START_S)
         self._threads.clear()
+
+    def _end_writing(self) -> None:
+        # Behind an engine that stands still the queue may be full: what waits in it reaches nobody any more.
+        while True:
+            try:
+                return self._out.put_nowait(None)
+            except queue.Full:
+                with contextlib.suppress(queue.Empty):
+                    self._out.get_nowait()
 
     def quit_engine(self, deadline_s: float = 5.0) -> bool:
         """Hang up, sign off and end the engine, then stop; False when it hasn't gone within `deadline_s`."""
@@ -159,13 +168,15 @@ class Line:
 
     def _send(self, command: wire.Command) -> None:
         with self._lock:
-            connected = self._connection is not None
-        if not connected:
+            connection = self._connection
+        if connection is None:
             # What was meant for a lost engine must not reach the next one: its offers are others.
             log.warning("no phone engine: %s is not carried out", type(command).__name__.lower())
             return
-        with contextlib.suppress(queue.Full):
-            self._out.put_nowait(wire.pack(command))
+        try:
+            self._out.put_nowait((connection, wire.pack(command)))
+        except queue.Full:
+            log.warning("the phone engine takes no commands: %s is not carried out", type(command).__name__.lower())
 
     # ---------------------------------------------------------------- threads
     def _run(self) -> None:
@@ -287,9 +298,8 @@ class Line:
             return True
 
     def _write(self) -> None:
-        while (frame := self._out.get()) is not None:
-            with self._lock:
-                connection = self._connection
-            if connection is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    connection.send_bytes(frame)
+        while (said := self._out.get()) is not None:
+            connection, frame = said
+            # To the engine it was meant for or to nobody: a hang-up that waited must not hit the next one's call.
+            with contextlib.suppress(OSError, ValueError):
+                connection.send_bytes(frame)
