@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
-from workstation.settings import Settings, SettingsWrong, load
+from workstation.settings import Settings, SettingsWrong
+from workstation.sound_settings import load_sound
 
 T = TypeVar("T")
 WRONG_SETTING = 2
@@ -108,7 +109,7 @@ def doctor(outer: Path | None, as_json: bool, own: Path | None) -> None:
     from workstation.domain.hlc import SystemClock
 
     try:
-        checks = examine(load(own or outer), SystemClock())
+        checks = examine(load_sound(own or outer), SystemClock())
     except SettingsWrong as wrong:
         checks = [Check("settings", FAILED, str(wrong), "put the setting right")]
     if as_json:
@@ -174,7 +175,7 @@ def _secret(prompt: str, again: bool = False) -> str:
 
 def _settings(file: Path | None) -> Settings:
     try:
-        return load(file)
+        return load_sound(file)
     except SettingsWrong as wrong:
         raise Stop(str(wrong), WRONG_SETTING) from None
 

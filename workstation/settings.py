@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from workstation.paths import Layers, Places, data_folder, layers
 
@@ -30,6 +33,41 @@ def _between(low: float, high: float) -> dict[str, Any]:
     return {"between": (low, high)}
 
 
+def _read(reader: Callable[[str], object]) -> dict[str, Any]:
+    """A value that `reader` can read; its ValueError says why not."""
+    return {"read": reader}
+
+
+def _zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone this machine knows, such as Asia/Jayapura") from None
+
+
+def _url(url: str) -> None:
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        if ":" in host:
+            ipaddress.IPv6Address(host)
+    except ValueError as error:
+        raise ValueError(f"{url!r} is no address of a hub: {error}") from None
+    if parts.scheme not in ("http", "https") or port == 0 or not re.fullmatch(r"[A-Za-z0-9._:-]+", host):
+        raise ValueError(f"{url!r} is no address of a hub: http(s)://HOST or http(s)://HOST:PORT is expected")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("the address of a hub has no user, question mark or #; its token is in hub.token_file")
+
+
+def _folder(name: str) -> None:
+    try:
+        Path(name).expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class DeskSettings:
     """Who this desk is. `prefix` begins its incident numbers and belongs to no other desk (promise M7)."""
@@ -37,7 +75,7 @@ class DeskSettings:
     name: str = field(default="Meja 1", metadata={"longest": 40})
     prefix: str = field(default="AMB-1", metadata={"pattern": r"[A-Z0-9]+(-[A-Z0-9]+)*"})
     site: str = field(default="ambon", metadata={"longest": 40})
-    zone: str = "Asia/Jayapura"
+    zone: str = field(default="Asia/Jayapura", metadata=_read(_zone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +85,7 @@ class StoreSettings:
     `key`: keyring, file (0600, in the folder), or auto: the keyring where one answers, else the file.
     """
 
-    folder: str = ""
+    folder: str = field(default="", metadata=_read(_folder))
     plain: bool = False
     key: str = field(default="auto", metadata=_choice("auto", "keyring", "file"))
 
@@ -59,7 +97,7 @@ class HubSettings:
     `token_file` holds what the desk shows the hub, alone on its first line.
     """
 
-    url: str = field(default="", metadata={"pattern": r"|https?://[^\s]+"})
+    url: str = field(default="", metadata=_read(_url))
     token_file: str = ""
     ca_file: str = ""
 
@@ -114,7 +152,10 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of a desk. `targets_s` sets clocks of the catalogue by key, `duty` agencies' numbers."""
+    """All settings of a desk. `targets_s` sets clocks of the catalogue by key, `duty` agencies' numbers.
+
+    `written` says where each setting was written, as file and line (0 = unknown), by its whole name: `phone.peers`.
+    """
 
     desk: DeskSettings = field(default_factory=DeskSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -125,11 +166,21 @@ class Settings:
     targets_s: Mapping[str, int] = field(default_factory=dict, metadata=_between(1, 86_400))
     duty: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    written: Mapping[str, tuple[Path, int]] = field(default_factory=dict, compare=False, repr=False)
+
+    def wrong(self, name: str, why: str, *, or_at: str = "") -> SettingsWrong:
+        """Give the error for a setting found wrong after reading; `or_at` is where it stands when it was left out."""
+        file, line = self.written.get(name) or self.written.get(or_at) or (Path("the defaults"), 0)
+        return SettingsWrong(name, file, line, why)
 
     @property
     def places(self) -> Places:
         """Where this desk's own files lie."""
         return Places(Path(self.store.folder).expanduser() if self.store.folder else data_folder())
+
+
+NOT_WRITTEN = ("files", "written")
+"""Fields of `Settings` that nobody sets."""
 
 
 def load(file: Path | None = None, ranks: Layers | None = None) -> Settings:
@@ -141,20 +192,21 @@ def load(file: Path | None = None, ranks: Layers | None = None) -> Settings:
     chosen: list[Path] = [file] if file else [path for name, path in ranks.by_rank() if name != "policy"]
     chosen.append(ranks.policy)
     put: dict[str, dict[str, Any]] = {}
+    written: dict[str, tuple[Path, int]] = {}
     read: list[Path] = []
     for path in chosen:
         if path != file and not path.is_file():
             continue
-        _apply(path, put)
+        _apply(path, put, written)
         read.append(path)
     made: dict[str, Any] = {}
     for name, values in put.items():
         kind: Any = _kinds(Settings)[name]
         made[name] = types.MappingProxyType(values) if typing.get_origin(kind) else kind(**values)
-    return Settings(**made, files=tuple(read))
+    return Settings(**made, files=tuple(read), written=types.MappingProxyType(written))
 
 
-def _apply(path: Path, put: dict[str, dict[str, Any]]) -> None:
+def _apply(path: Path, put: dict[str, dict[str, Any]], written: dict[str, tuple[Path, int]]) -> None:
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -166,15 +218,16 @@ def _apply(path: Path, put: dict[str, dict[str, Any]]) -> None:
         raise SettingsWrong("settings file", path, int(found[1]) if found else 0, f"is not TOML: {error}") from None
     kinds = _kinds(Settings)
     for section, values in tables.items():
-        if section not in kinds or section == "files":
+        if section not in kinds or section in NOT_WRITTEN:
             where = (section, path, _line(source, section, ""))
-            raise SettingsWrong(*where, f"unknown; known are {_list(kinds, 'files')}")
+            raise SettingsWrong(*where, f"unknown; known are {_list(kinds, NOT_WRITTEN)}")
         if not isinstance(values, dict):
             raise SettingsWrong(section, path, _line(source, section, ""), f"is a table: write [{section}]")
         into = put.setdefault(section, {})
         for name, value in values.items():
             where = (f"{section}.{name}", path, _line(source, section, name))
             into[name] = _check(section, name, value, where)
+            written[where[0]] = (path, where[2])
 
 
 def _check(section: str, name: str, value: Any, where: tuple[str, Path, int]) -> Any:
@@ -193,12 +246,14 @@ def _fit(value: Any, kind: Any, rules: Mapping[str, Any], where: tuple[str, Path
         of = typing.get_args(kind)[0]
         if not isinstance(value, list) or not all(type(item) is of for item in value):
             raise SettingsWrong(*where, f"a list is expected, each of it {_WORDS[of]}")
-        return tuple(value)
+        return tuple(_fit(item, of, rules, where) for item in value)
     if kind is float and type(value) is int:
         value = float(value)
     # A bool is an int to Python, never to the person who wrote the file.
     if type(value) is not kind:
         raise SettingsWrong(*where, f"{_WORDS[kind]} is expected, found {value!r}")
+    if isinstance(value, str) and any(ord(letter) < 32 for letter in value):
+        raise SettingsWrong(*where, f"{value!r} holds a control character")
     if "choice" in rules and value not in rules["choice"]:
         raise SettingsWrong(*where, f"{value!r} is not one of {', '.join(rules['choice'])}")
     if "between" in rules and not rules["between"][0] <= value <= rules["between"][1]:
@@ -207,6 +262,11 @@ def _fit(value: Any, kind: Any, rules: Mapping[str, Any], where: tuple[str, Path
         raise SettingsWrong(*where, f"{value!r} does not have the form {rules['pattern']}")
     if "longest" in rules and not 0 < len(value) <= rules["longest"]:
         raise SettingsWrong(*where, f"1 to {rules['longest']} characters are expected")
+    if "read" in rules:
+        try:
+            rules["read"](value)
+        except ValueError as error:
+            raise SettingsWrong(*where, str(error)) from None
     return value
 
 
@@ -218,20 +278,20 @@ def _kinds(of: Any) -> dict[str, Any]:
     return typing.get_type_hints(of)
 
 
-def _list(names: Iterable[str], but: str = "") -> str:
-    return ", ".join(name for name in names if name != but)
+def _list(names: Iterable[str], but: Iterable[str] = ()) -> str:
+    return ", ".join(name for name in names if name not in but)
 
 
 def _line(source: str, section: str, name: str) -> int:
     """Find the line a setting stands in (tomllib does not tell); 0 when it is written in a way not looked for."""
     inside = ""
     for number, line in enumerate(source.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
+        header = re.match(r"\s*\[\s*[\"']?([\w.-]+)[\"']?\s*\]", line)
         if header:
             inside = header[1]
             if not name and inside == section:
                 return number
-        key = re.match(r"\s*([\w.-]+)\s*=", line)
+        key = re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", line)
         if key and key[1] == name and inside == section:
             return number
         if key and not inside and key[1] in (section, f"{section}.{name}"):

@@ -16,6 +16,7 @@ import pytest
 
 from tests.service.desks import KEY
 from tests.sync.hubs import TOKEN, HubProcess
+from workstation.cli import main
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 from workstation.reach import ask_registrar
@@ -94,9 +95,40 @@ def test_a_wrong_setting_ends_every_command_with_its_place_and_exit_2(tmp_path: 
         ended = run("--settings", wrong, *words)
         assert ended.returncode == 2, words
         assert f"{wrong}:4: desk.nme: unknown" in ended.stdout + ended.stderr
-    wrong.write_text("[targets_s]\nhurry = 3\n")
-    ended = run("--settings", wrong, "replay", SAMPLE, "--map", "datasf_fire.toml")
-    assert (ended.returncode, "hurry" in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "line"),
+    [
+        ('[desk]\nzone = "Asia/Nowhere"\n', "desk.zone", 2),
+        ('[hub]\n\nurl = "http://[::1"\n', "hub.url", 3),
+        ('[hub]\nurl = "http://h:99999999/"\n', "hub.url", 2),
+        ('[phone]\nport = 0\npeers = ["10.0.0.1", "zzz"]\n', "phone.peers", 3),
+        ('[phone]\nuser = "op1"\nregistrars = ["pbx", "pbx:70000"]\n', "phone.registrars", 3),
+        ('[phone]\nregistrars = ["pbx"]\n', "phone.user", 2),
+        ('[phone]\nbind = "anywhere"\n', "phone.bind", 2),
+        ('[phone]\ntransport = "tls"\n', "phone.transport", 2),
+        ("[phone]\nrtp_ports = [9000]\n", "phone.rtp_ports", 2),
+        ('[phone]\njoin_header = "X Y"\n', "phone.join_header", 2),
+        ("[targets_s]\nhurry = 3\n", "targets_s.hurry", 2),
+        ('[targets_s]\n"arrive.nothing" = 3\n', "targets_s.arrive.nothing", 2),
+        ('[duty]\nnobody = "112"\n', "duty.nobody", 2),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_opens_nothing_and_is_named_with_file_and_line(
+    tmp_path: Path, text: str, name: str, line: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(f'{text}[store]\nfolder = "{tmp_path}/data"\nkey = "file"\n')
+    for words in (
+        ["--settings", str(wrong)],
+        ["--settings", str(wrong), "digest"],
+        ["--settings", str(wrong), "doctor"],
+    ):
+        assert main(words) == 2, words
+        told = capsys.readouterr()
+        assert f"{wrong}:{line}: {name}: " in told.out + told.err
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_record_in_use_or_with_another_key_is_refused_in_one_sentence(settings: Path) -> None:

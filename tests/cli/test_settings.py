@@ -66,6 +66,15 @@ def test_a_named_file_stands_in_place_of_user_and_machine_but_not_of_policy(tmp_
         ('desk = "Meja 3"\n', "desk", 1),
         ('screen.palette = "pink"\n', "screen.palette", 1),
         ("[desk]\nname = \n", "settings file", 2),
+        ('[desk]\nsite = "ambon"\nzone = "Asia/Nowhere"\n', "desk.zone", 3),
+        ('[desk]\nzone = "Asia"\n', "desk.zone", 2),
+        ('[desk]\nzone = "../etc/passwd"\n', "desk.zone", 2),
+        ('[hub]\nurl = "http://[::1"\n', "hub.url", 2),
+        ('[hub]\nurl = "http://h:99999999/"\n', "hub.url", 2),
+        ('[hub]\nurl = "http://:8112"\n', "hub.url", 2),
+        ('[hub]\nurl = "http://somebody:secret@h"\n', "hub.url", 2),
+        ('[store]\nfolder = "~nobody-of-this-name/x"\n', "store.folder", 2),
+        ('[store]\nfolder = "a\\u0000b"\n', "store.folder", 2),
     ],
 )
 def test_a_wrong_setting_is_named_with_file_and_line(tmp_path: Path, text: str, name: str, line: int) -> None:
@@ -74,6 +83,22 @@ def test_a_wrong_setting_is_named_with_file_and_line(tmp_path: Path, text: str, 
         load(file, ranks(tmp_path))
     assert (wrong.value.name, wrong.value.file, wrong.value.line) == (name, file, line)
     assert str(wrong.value).startswith(f"{file}:{line}: {name}: ")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://hub", "https://hub.example:8112/site", "http://[::1]:8112", "http://10.0.0.1"]
+)
+def test_a_hub_has_an_address(tmp_path: Path, url: str) -> None:
+    assert load(write(tmp_path / "settings.toml", f'[hub]\nurl = "{url}"\n'), ranks(tmp_path)).hub.url == url
+
+
+def test_where_a_setting_was_written_is_known_after_reading(tmp_path: Path) -> None:
+    layers = ranks(tmp_path)
+    write(layers.user, '[phone]\nuser = "op1"\n\nbind = "here"\n')
+    write(layers.policy, '# the site\n[phone]\nuser = "op2"\n')
+    settings = load(ranks=layers)
+    assert settings.written == {"phone.user": (layers.policy, 3), "phone.bind": (layers.user, 4)}
+    assert str(settings.wrong("phone.bind", "no")) == f"{layers.user}:4: phone.bind: no"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

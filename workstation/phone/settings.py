@@ -88,16 +88,22 @@ class PhoneSettings:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise BadPhoneSetting(name, f"a whole number from {low} to {high} is expected, not {value!r}")
-        if self.registrar:
-            if not self.user:
-                raise BadPhoneSetting("user", "the account at the registrar is missing")
+        for registrar in self.registrars:
             try:
-                split_host(self.registrar, 5060)
+                split_host(registrar, 5060)
             except ValueError as error:
-                raise BadPhoneSetting("registrars", "HOST or HOST:PORT is expected") from error
-        for text in (self.user, self.domain, self.registrar, self.join_header):
-            if any(ord(c) <= 32 or c in '<>"' for c in text):
-                raise BadPhoneSetting("user", f"{text!r} holds blanks, quotes or angle brackets")
+                raise BadPhoneSetting("registrars", f"{registrar!r}: HOST or HOST:PORT is expected") from error
+        if self.registrar and not self.user:
+            raise BadPhoneSetting("user", "the account at the registrar is missing")
+        for name in ("user", "domain", "registrars", "join_header"):
+            value = getattr(self, name)
+            for text in value if isinstance(value, tuple) else (value,):
+                if any(ord(c) <= 32 or c in '<>"' for c in text):
+                    raise BadPhoneSetting(name, f"{text!r} holds blanks, quotes or angle brackets")
+        try:
+            ipaddress.ip_address(self.bind)
+        except ValueError as error:
+            raise BadPhoneSetting("bind", f"{self.bind!r} is no IP address of this machine") from error
         for peer in self.peers:
             try:
                 read_peer(peer)
@@ -120,6 +126,8 @@ def split_host(text: str, port: int) -> tuple[str, int]:
         host, number = text.split(":")
     if not host or (number and not (number.isascii() and number.isdigit() and len(number) <= 5)):
         raise ValueError(f"no host and port: {text!r}")
+    if number and not 0 < int(number) <= 65535:
+        raise ValueError(f"no port: {text!r}")
     return host, int(number) if number else port
 
 
