@@ -1,4 +1,4 @@
-"""How fast a call rings: INVITE to 180, to the event at the desk's line, and (`--form`) to the painted form.
+"""How fast a call rings: INVITE to 180, to the event at the desk's line, and to the painted form (not with `--no-form`).
 
 Caller, engine and desk are processes of their own, as they are in a centre. In the same run a bare UDP echo in a third
 process answers a datagram of the same size: what the machine itself takes for the way there and back.
@@ -40,7 +40,7 @@ def run(argv: Sequence[str]) -> dict[str, Any]:
     """Figures of ringing over UDP; times in ms."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench phone")
     parser.add_argument("--calls", type=int, default=100)
-    parser.add_argument("--form", action="store_true", help="also to the painted ring bar and form")
+    parser.add_argument("--form", action=argparse.BooleanOptionalAction, default=True, help="to the painted form too")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="tahuri-bench-") as folder:
         return _run(Path(folder), args.calls, args.form)

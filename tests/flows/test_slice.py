@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
 
 from tests.flows.conftest import Scene
 from tests.peers.caller import sipp
-from workstation.demo.desks import SAVED_MS, DeskAtHand
+from workstation.demo.desks import LATEST_MS, SAVED_MS, DeskAtHand
 from workstation.demo.play import ALIKE, CALLER_SAYS, LANDMARK, OPERATOR_SAYS, RIVALS
 from workstation.demo.speech import correlation, speech
 
@@ -19,7 +21,7 @@ def calls_since(desk: DeskAtHand, at: int) -> list[tuple[object, ...]]:
     return [tuple(row) for row in desk.on_disk(CALLS, at)]
 
 
-@pytest.mark.promise("M3", "M4", "S1", "S2", "D1", "P1", "P3", "U1", "U2", "U4")
+@pytest.mark.promise("M3", "M4", "S1", "D1", "U2")
 def test_a_call_becomes_an_incident_on_two_desks(scene: Scene) -> None:
     centre, (one, two) = scene.centre, scene.centre.desks
     said, replied = speech(CALLER_SAYS), speech(OPERATOR_SAYS)
@@ -40,7 +42,8 @@ def test_a_call_becomes_an_incident_on_two_desks(scene: Scene) -> None:
         assert correlation(said, heard_at_desk, RATE) >= ALIKE
         assert correlation(replied, caller.heard(), RATE) >= ALIKE
 
-        assert centre.write_fire(one, LANDMARK) <= SAVED_MS
+        taken = centre.write_fire(one, LANDMARK)
+        assert median(taken) <= SAVED_MS and max(taken) <= LATEST_MS, taken
         assert one.sealed(LANDMARK) and one.sealed(NUMBER)
         centre.see(two, "Kebakaran bangunan", "Batu Merah")
 
