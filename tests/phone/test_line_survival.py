@@ -212,16 +212,39 @@ def test_without_a_screen_and_a_call_the_engine_ends_by_itself(tmp_path: Path) -
 
 @pytest.mark.expected_log("can't be started", "ended with", "doesn't")
 def test_an_engine_that_can_not_start_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with Raw(free_port()) as raw:
-        taken = settings_for(tmp_path / "d", port=raw.port)
-        told = Told(taken)
+    told = Told(settings_for(tmp_path / "d", bind="192.0.2.1"))  # no address of this machine
+    told.line.start()
+    try:
+        wait_until(lambda: any(meeting.LOG_FILE in s.sentence for s in told.states), 20, what="the sentence")
+        assert told.line.state.line == "failed" and not told.line.state.may_ring
+        assert "can't start" in engine_log(tmp_path / "d")
+    finally:
+        told.line.stop()
+
+
+@pytest.mark.promise("P4")
+@pytest.mark.expected_log("ended with")
+def test_a_port_another_program_has_is_named_with_the_remedy_and_taken_once_free(tmp_path: Path) -> None:
+    with Raw(free_port()) as other:
+        port = other.port
+        told = Told(settings_for(tmp_path / "d", port=port, peers=("127.0.0.1",)))
         told.line.start()
         try:
-            wait_until(lambda: any(meeting.LOG_FILE in s.sentence for s in told.states), 20, what="the sentence")
-            assert told.line.state.line == "failed" and not told.line.state.may_ring
-            assert "can't start" in engine_log(tmp_path / "d")
-        finally:
+            wait_until(lambda: any("phone.port" in s.sentence for s in told.states), 20, what="the sentence")
+            state = told.line.state
+            assert f"Port {port} dipakai program lain" in state.sentence
+            assert state.line == "failed" and not state.may_ring
+        except BaseException:
             told.line.stop()
+            raise
+    try:
+        told.wait(wire.Hello, deadline_s=20)
+        assert told.line.state.line != "failed" and "phone.port" not in told.line.state.sentence
+        with Raw(port) as raw:
+            raw.send(raw.dialog().request("OPTIONS"))
+            raw.until("SIP/2.0 200")
+    finally:
+        end(told, tmp_path / "d")
 
 
 @pytest.mark.promise("P3")

@@ -223,7 +223,7 @@ class Line:
             code = process.poll()
             if code:
                 log.error("the phone engine ended with %d; %s says why", code, self._folder / meeting.LOG_FILE)
-                self._lost(f"Mesin telepon tidak mau menyala; sebabnya ada di {meeting.LOG_FILE}.")
+                self._lost(self._why(code))
                 return None
             connection = meeting.connect(self._folder)
             if connection is not None:
@@ -237,6 +237,12 @@ class Line:
             log.error("the phone engine doesn't answer; %s may say why", self._folder / meeting.LOG_FILE)
             self._lost(f"Mesin telepon tidak menjawab; sebabnya mungkin ada di {meeting.LOG_FILE}.")
         return None
+
+    def _why(self, code: int) -> str:
+        if code == meeting.PORT_TAKEN:
+            port = self._settings.port
+            return f"Port {port} dipakai program lain: tutup program itu, atau ubah phone.port dan buka ulang meja ini."
+        return f"Mesin telepon tidak mau menyala; sebabnya ada di {meeting.LOG_FILE}."
 
     def _listen(self, connection: Connection[Any, Any]) -> None:
         while not self._stopping.is_set() or not self._gone.is_set():

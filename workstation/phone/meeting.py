@@ -54,6 +54,14 @@ class EngineRuns(Exception):
     """Another engine of this desk is up already."""
 
 
+class PortTaken(OSError):
+    """Another program has the port of SIP."""
+
+
+PORT_TAKEN = 3
+"""The code an engine ends with on `PortTaken`: the screen knows what to say without reading the log."""
+
+
 def write_runtime(folder: Path, runtime: Runtime) -> None:
     """Write the runtime file, whole or not at all, mode 0600."""
     path = folder / RUNTIME_FILE

@@ -52,6 +52,10 @@ def run(settings_path: str | Path | None = None) -> int:
         log.info("%s", error)
         tell_ready(ready)
         return 0
+    except meeting.PortTaken as error:
+        log.error("the phone engine can't start: %s", error)
+        tell_ready(ready, meeting.PORT_TAKEN)
+        return meeting.PORT_TAKEN
     except OSError as error:
         log.error("the phone engine can't start: %s", error)
         return 1
@@ -66,16 +70,17 @@ def detach() -> int:
     hears, says = os.pipe()
     if os.fork():
         os.close(says)
-        os._exit(0 if os.read(hears, 1) else 1)
+        word = os.read(hears, 1)
+        os._exit(word[0] if word else 1)
     os.close(hears)
     return says
 
 
-def tell_ready(ready: int | None) -> None:
-    """The engine listens: whoever started it may connect."""
+def tell_ready(ready: int | None, code: int = 0) -> None:
+    """The engine listens: whoever started it may connect. With another code it never will, and the code says why."""
     if ready is not None:
         with contextlib.suppress(OSError):
-            os.write(ready, b"1")
+            os.write(ready, bytes([code]))
             os.close(ready)
 
 

@@ -8,6 +8,7 @@ from anywhere: its tags can't be guessed.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import logging
 import socket
@@ -15,6 +16,7 @@ from typing import Protocol
 
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
+from workstation.phone.meeting import PortTaken
 from workstation.phone.settings import PhoneSettings, read_peer, split_host
 
 from .flow import Flow, TcpFlow, UdpSocket
@@ -69,8 +71,13 @@ class Agent:
         )
 
     async def start(self) -> None:
-        """Open the port and begin to register. Raises OSError when the port is taken or the address isn't ours."""
-        self._udp = await UdpSocket.open(self._settings.bind, self._settings.port, self.receive)
+        """Open the port and begin to register. Raises PortTaken, and OSError when the address isn't ours."""
+        try:
+            self._udp = await UdpSocket.open(self._settings.bind, self._settings.port, self.receive)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortTaken(error.errno, f"port {self._settings.port} is taken by another program") from error
         host, port = self._udp.local
         try:
             # A peer may send by TCP what doesn't fit a datagram (RFC 3261 section 18.1.1).
