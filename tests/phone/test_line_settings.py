@@ -9,7 +9,7 @@ import pytest
 from workstation.phone import meeting, wire
 from workstation.phone.engine.main import read_secret
 from workstation.phone.settings import BadPhoneSetting, PhoneSettings, read_peer, split_host
-from workstation.phone.standing import Standing
+from workstation.phone.standing import STRANGERS_MOST, Standing
 
 OFFER = "0a" * 16
 
@@ -109,6 +109,17 @@ def test_history_and_strangers_offers_change_nothing() -> None:
     standing.event(ringing(n=9))
     standing.engine_lost("gone")
     assert standing.calls == () and standing.state(0).line == "failed" and not standing.state(0).may_ring
+
+
+@pytest.mark.promise("P1")
+def test_strangers_are_kept_for_it_the_newest_and_no_more_than_fit() -> None:
+    standing = Standing()
+    standing.event(hello())
+    for n in range(STRANGERS_MOST + 5):
+        standing.event(wire.Scanner(source=f"192.0.2.{n}:5060", at=n, method="INVITE" * 1000))
+    kept = standing.state(0).strangers
+    assert [s.at for s in kept] == list(range(5, STRANGERS_MOST + 5))
+    assert kept[-1].source == f"192.0.2.{STRANGERS_MOST + 4}:5060" and len(kept[-1].method) <= 20
 
 
 def test_every_message_comes_back_as_it_was() -> None:

@@ -195,6 +195,7 @@ def test_a_stranger_hears_nothing_and_is_told_to_it(told: Told, port: int, name:
         assert len(told.all(wire.Ringing)) == rings
         wait_until(lambda: told.all(wire.Scanner), 3)
         assert told.all(wire.Scanner)[0].source.startswith("127.0.0.2:")
+        assert any(s.source.startswith("127.0.0.2:") for s in told.line.state.strangers)
 
 
 def test_the_answer_knows_the_caller(told: Told, port: int) -> None:

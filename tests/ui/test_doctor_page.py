@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from tests.screens.seat import NOW, Seat, link_down, link_up
+from ui import i18n
 from ui.admin.doctor import BAD, GOOD, LOOK, DoctorPage, Finding, of_link, of_phone
 from ui.bridge import Bridge
 from ui.theme import Theme
-from workstation.domain.rows import PhoneState
+from workstation.domain.rows import PhoneState, Stranger
 
 WELL = PhoneState("registered", "", True, (), None, None, False, False, "Headset", "Headset", False, 0.0, 0.0)
 
@@ -28,6 +30,26 @@ def test_a_desk_that_is_well_is_all_good(theme: Theme) -> None:
 def test_registered_without_proof_of_a_call_is_not_called_good(theme: Theme) -> None:
     finding = of_phone(replace(WELL, may_ring=False))[0]
     assert finding.state == LOOK and "mungkin tidak berdering" in finding.sentence
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize(("language", "words"), [("id", "2 catatan"), ("en", "2 noted")])
+def test_a_stranger_at_the_sip_port_is_shown_to_it(
+    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot, language: str, words: str
+) -> None:
+    page = DoctorPage(seat.desk, bridge, theme)
+    qtbot.addWidget(page)
+    page.show()
+    i18n.use(language)
+    bridge.tell_phone(WELL)
+    qtbot.waitUntil(lambda: states(page.findings()).get("strangers") == GOOD)
+    knocked = (Stranger("198.51.100.7:5060", NOW - 9000, "OPTIONS"), Stranger("203.0.113.9:5071", NOW, "INV\u202eITE"))
+    bridge.tell_phone(replace(WELL, strangers=knocked))
+    qtbot.waitUntil(lambda: states(page.findings())["strangers"] == LOOK)
+    model = page.table.rows
+    shown = [model.index(n, 2).data() for n in range(model.rowCount())]
+    sentence = next(s for s in shown if "203.0.113.9:5071" in s)
+    assert words in sentence and "INVITE" in sentence and "22 Nov 03:12:47" in sentence
 
 
 def test_each_fault_has_its_state_and_sentence(theme: Theme) -> None:
@@ -51,7 +73,7 @@ def test_the_worst_stands_first_and_every_cell_is_read_out(
     qtbot.waitUntil(lambda: page.findings()[0].state == BAD)
     model = page.table.rows
     shown = [model.index(n, 0).data() for n in range(model.rowCount())]
-    assert shown == ["gagal", "perlu dilihat", "perlu dilihat", "baik", "baik", "baik"]
+    assert shown == ["gagal", "perlu dilihat", "perlu dilihat", "baik", "baik", "baik", "baik"]
     for n in range(model.rowCount()):
         for c in range(model.columnCount()):
             assert model.index(n, c).data(Qt.ItemDataRole.AccessibleTextRole)

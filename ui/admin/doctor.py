@@ -19,7 +19,7 @@ from ui.theme import Theme
 from ui.widgets.basic import Label, Panel
 from ui.widgets.pencil import Pencil
 from ui.widgets.table import Column, Table
-from workstation.domain.rows import LinkStatus, PhoneState
+from workstation.domain.rows import LinkStatus, PhoneState, Stranger
 from workstation.service.desk import Desk
 
 BAD, LOOK, GOOD = "bad", "look", "good"
@@ -50,13 +50,26 @@ def of_phone(state: PhoneState | None) -> list[Finding]:
     sound = LOOK if state.null_device else GOOD
     devices = {"doctor.sound_in": state.input, "doctor.sound_out": state.output}
     none = tr("doctor.null_device")
+    strangers = of_strangers(state.strangers)
     return [
         Finding("doctor.line", line, figures.plain(words)),
         *(
             Finding(name, sound, none if state.null_device else figures.plain(device))
             for name, device in devices.items()
         ),
+        strangers,
     ]
+
+
+def of_strangers(strangers: tuple[Stranger, ...]) -> Finding:
+    """Who knocked at the SIP port without being the PBX or a peer: how often, and the last one (promise P1)."""
+    if not strangers:
+        return Finding("doctor.strangers", GOOD, tr("doctor.strangers_none"))
+    last = strangers[-1]
+    at = f"{figures.day(last.at)} {figures.wall(last.at)}"
+    method, source = figures.plain(last.method), figures.plain(last.source)
+    words = tr("doctor.strangers_seen", n=len(strangers), method=method, source=source, at=at)
+    return Finding("doctor.strangers", LOOK, words)
 
 
 def of_link(link: LinkStatus) -> list[Finding]:

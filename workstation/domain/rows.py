@@ -280,6 +280,18 @@ class RingView:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """Someone who is neither the registrar nor a listed peer and knocked at the SIP port; nobody answered (promise P1).
+
+    `source`: HOST:PORT. `method`: what the request called itself, as it came.
+    """
+
+    source: str
+    at: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneState:
     """What the strip shows.
 
@@ -299,3 +311,4 @@ class PhoneState:
     null_device: bool
     rx_level: float  # 0..1
     tx_level: float  # 0..1
+    strangers: tuple[Stranger, ...] = ()  # the last 50, oldest first

@@ -5,13 +5,18 @@ No threads, no clock of its own.
 
 from __future__ import annotations
 
+from collections import deque
+
 import msgspec
 
-from workstation.domain.rows import PhoneState, RingView
+from workstation.domain.rows import PhoneState, RingView, Stranger
 from workstation.phone import wire
 
 PROOF_MS = 30_000
 """A request that came in within this time proves that a call can, too (promise P4)."""
+STRANGERS_MOST = 50
+METHOD_MOST = 20
+"""Characters kept of a stranger's method, which can be anything."""
 
 
 class Standing:
@@ -23,6 +28,7 @@ class Standing:
         self._device = wire.Device(input="", output="", null=False, sentence="")
         self._muted = False
         self._levels = (0.0, 0.0)
+        self._strangers: deque[Stranger] = deque(maxlen=STRANGERS_MOST)
         self._upto = 0
         self._engine = "Mesin telepon sedang dinyalakan."
 
@@ -58,6 +64,8 @@ class Standing:
                 self._device = event
             case wire.Muted():
                 self._muted = event.on
+            case wire.Scanner():
+                self._strangers.append(Stranger(event.source, event.at, event.method[:METHOD_MOST]))
             case wire.Levels():
                 self._levels = (event.rx, event.tx)
             case wire.Ringing():
@@ -102,6 +110,7 @@ class Standing:
             null_device=self._device.null,
             rx_level=self._levels[0],
             tx_level=self._levels[1],
+            strangers=tuple(self._strangers),
         )
 
 
