@@ -1,11 +1,12 @@
 """What is being typed, on its way to the record: collected for a moment, then written through the services in one go.
 
-A field is an op at most 250 ms after its last key and at once when it is left. What could not be written stays
-dirty and is tried again; nothing typed is dropped.
+A field is an op at most 250 ms after its first unsaved key, however long somebody goes on typing, and at once when it
+is left. What could not be written stays dirty and is tried again; nothing typed is dropped.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from workstation.domain.rows import CallRow, Dot, Uid
 from workstation.service import calls, intake, unfinished
 from workstation.service.desk import Desk, Edit, Refused
 
-QUIET_MS = 150  # after the last key; with the commit well under the promised 250
+QUIET_MS = 150  # after the first unsaved key; with the commit well under the promised 250
 RETRY_MS = 2000
 STAYS = ("emergency", "report", "information", "follow_up")  # types a typed location does not turn into an emergency
 
@@ -40,6 +41,7 @@ class Draft(QObject):
         self.incident: Uid = b""
         self.call: CallRow | None = None
         self.offer: Uid = b""
+        self.keys: Counter[str] = Counter()  # changes of each field so far: an answer asked before one is older
         self._dirty: dict[str, Edit] = {}
         self._in_flight: list[tuple[Uid, frozenset[str]]] = []
         self._timer = QTimer(self)
@@ -71,9 +73,10 @@ class Draft(QObject):
     def change(self, field: str, value: object, seen: tuple[Dot, ...], at_once: bool = False) -> None:
         """Take a field's new value and the dots the form showed when it was typed (promise M3)."""
         self._dirty[field] = Edit(value, seen)
+        self.keys[field] += 1
         if at_once:
             self.flush()
-        else:
+        elif not 0 <= self._timer.remainingTime() <= QUIET_MS:  # a second try waits longer than a key may
             self._timer.start(QUIET_MS)
 
     def flush(self) -> None:
@@ -87,7 +90,8 @@ class Draft(QObject):
     def keep_line(self, text: str) -> None:
         """The note line has grown: keep it beside the record, for the case that nobody ends it."""
         self._line = text
-        self._line_timer.start()
+        if not self._line_timer.isActive():
+            self._line_timer.start()
 
     def _keep_line(self) -> None:
         kept = unfinished.keep_line(self.desk, self.incident, self.offer, self._line)

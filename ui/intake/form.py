@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any
 
@@ -199,9 +199,10 @@ class IntakeForm(FormFields):
             return
         self._asking, self._stale = True, False
         incident = self.draft.incident
-        settled = {name for name, line in self.lines.items() if line.unsaved and name not in self.draft.pending}
-        if self.point.unsaved and not self.draft.pending & set(POINT):
-            settled.add("point")
+        keys, pending = self.draft.keys, self.draft.pending
+        settled = {name: keys[name] for name, line in self.lines.items() if line.unsaved and name not in pending}
+        if self.point.unsaved and not pending & set(POINT):
+            settled["lat"] = keys["lat"]
         self.bridge.ask(
             self.desk.ask(lambda db: views.incident(db, incident)),
             lambda view: self._show(incident, view, settled),
@@ -212,15 +213,18 @@ class IntakeForm(FormFields):
         self._asking = False
         self.trouble.emit(error)
 
-    def _show(self, incident: Uid, view: IncidentView | None, settled: Iterable[str]) -> None:
+    def _show(self, incident: Uid, view: IncidentView | None, settled: Mapping[str, int]) -> None:
+        """Show the record's word; `settled`: fields that were durable when it was asked for, with their keys so far."""
         self._asking = False
+        # Typed again while the answer was on its way: it is older than what stands in the form.
+        still = {name for name, keys in settled.items() if keys == self.draft.keys[name]}
         if incident == self.draft.incident and view is not None:
             self.view = view
             for name, line in self.lines.items():
-                if name in settled and name not in self.draft.pending:
+                if name in still and name not in self.draft.pending:
                     line.written()
                 line.show_field(view.fields.get(name))
-            if "point" in settled and not self.draft.pending & set(POINT):
+            if "lat" in still and not self.draft.pending & set(POINT):
                 self.point.written()
             self.point.show_fields(view.fields)
             self.notes.show_notes(view.notes)

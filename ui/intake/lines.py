@@ -43,7 +43,8 @@ class FieldLine(QLineEdit):
         self.seen: tuple[Dot, ...] = ()
         self.rival = False
         self.unsaved = False
-        self._waiting: Field | None = None
+        self._typing = False  # typed in since the focus came
+        self._field: Field | None = None
         self._tag = ""
         self._tag_icon = ""
         self._tag_token = "text3"
@@ -57,14 +58,16 @@ class FieldLine(QLineEdit):
     # ---------------------------------------------------------------- what it shows
     def show_field(self, field: Field | None) -> None:
         """Show the record's value, unless the operator has typed over it and that is not written yet."""
+        self._field = field
         if self.unsaved:
-            self._waiting = field
             return
-        self._waiting = None
+        typed = self.value()
         self.seen = field.seen if field else ()
         self.rival = bool(field and field.rival)
         text = "" if self.rival else self.face(field.face if field else None)
-        if text != self.text():
+        # In the middle of a word the text stays as it is typed: no space trimmed, no zeros put before a digit.
+        held = self._typing and field is not None and any(value.value == typed for value in field.values)
+        if text != self.text() and not held:
             at = self.cursorPosition()
             self.setText(text)
             self.setCursorPosition(min(at, len(text)) if self.hasFocus() else 0)
@@ -83,12 +86,12 @@ class FieldLine(QLineEdit):
         self.unsaved = False
 
     def forget(self) -> None:
-        self.unsaved = False
+        self.unsaved = self._typing = False
         self.show_field(None)
         self.tag("")
 
     def _typed(self, _text: str) -> None:
-        self.unsaved = True
+        self.unsaved = self._typing = True
         if self.rival:
             self._mark_rival()
         self.changed.emit(self.name, self.value())
@@ -170,6 +173,9 @@ class FieldLine(QLineEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.left.emit()
+        self._typing = False
+        if self._field is not None:
+            self.show_field(self._field)  # as the record has it, now that nobody is in the middle of a word
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
