@@ -21,6 +21,7 @@ READS = {
     "abandoned": lambda db: views.abandoned(db, NOW + 1),
     "conflicts": views.conflicts,
     "unsent": views.unsent,
+    "skewed": views.skewed,
     "queue": lambda db: views.queue(db, NOW + 1),
     "desks": lambda db: views.desks(db, NOW + 1),
 }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from tests.screens.seat import NOW, Seat, link_down, link_up
+from tests.screens.seat import NOW, Seat, done, exchange, link_down, link_up
 from ui import i18n
-from ui.admin.doctor import BAD, GOOD, LOOK, DoctorPage, Finding, of_link, of_phone
+from ui.admin.doctor import BAD, GOOD, LOOK, DoctorPage, Finding, of_link, of_other_clocks, of_phone
 from ui.bridge import Bridge
 from ui.theme import Theme
+from workstation.domain.hlc import HandClock
 from workstation.domain.rows import PhoneState, Stranger
+from workstation.service import calls, views
 
 WELL = PhoneState("registered", "", True, (), None, None, False, False, "Headset", "Headset", False, 0.0, 0.0)
 
@@ -52,6 +55,34 @@ def test_a_stranger_at_the_sip_port_is_shown_to_it(
     assert words in sentence and "INVITE" in sentence and "22 Nov 03:12:47" in sentence
 
 
+@pytest.mark.promise("M9")
+@pytest.mark.parametrize(("language", "words"), [("id", "masih 24 j 00 di depan"), ("en", "still 24 h 00 ahead")])
+def test_what_a_skewed_clock_wrote_is_shown_with_its_desk(
+    tmp_path: Path, seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot, language: str, words: str
+) -> None:
+    i18n.use(language)
+    page = DoctorPage(seat.desk, bridge, theme)
+    qtbot.addWidget(page)
+    page.show()
+    seat.store.listen(bridge.tell_changed)
+    assert states(page.findings())["other_clocks"] == GOOD
+    with Seat(tmp_path, 5, HandClock(NOW + 86_400_000)) as ahead:
+        for n in range(2):
+            ring = calls.Ring(ahead.ids.uid(), f"08120000{n}", ahead.clock.now_ms())
+            done(calls.rang(ahead.desk, ring))
+        exchange(seat, ahead)
+    # The page that is open hears of it by itself.
+    qtbot.waitUntil(lambda: states(page.findings())["other_clocks"] == LOOK)
+    model = page.table.rows
+    shown = [model.index(n, 2).data() for n in range(model.rowCount())]
+    sentence = next(s for s in shown if "Meja 5" in s)
+    assert "Meja 5: 2 " in sentence and words in sentence and "23 Nov 03:12" in sentence
+    assert [(d.desk, d.count) for d in done(seat.desk.ask(views.skewed))] == [("Meja 5", 2)]
+    # Days later it is not ahead any more, and still said.
+    later = of_other_clocks(done(seat.desk.ask(views.skewed)), NOW + 5 * 86_400_000)
+    assert later.state == LOOK and "Meja 5" in later.sentence and words not in later.sentence
+
+
 def test_each_fault_has_its_state_and_sentence(theme: Theme) -> None:
     assert of_phone(None)[0].state == LOOK
     failed = of_phone(replace(WELL, line="failed", sentence="Sandi SIP ditolak."))[0]
@@ -73,7 +104,7 @@ def test_the_worst_stands_first_and_every_cell_is_read_out(
     qtbot.waitUntil(lambda: page.findings()[0].state == BAD)
     model = page.table.rows
     shown = [model.index(n, 0).data() for n in range(model.rowCount())]
-    assert shown == ["gagal", "perlu dilihat", "perlu dilihat", "baik", "baik", "baik", "baik"]
+    assert shown == ["gagal", "perlu dilihat", "perlu dilihat", "baik", "baik", "baik", "baik", "baik"]
     for n in range(model.rowCount()):
         for c in range(model.columnCount()):
             assert model.index(n, c).data(Qt.ItemDataRole.AccessibleTextRole)

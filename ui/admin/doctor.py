@@ -5,6 +5,7 @@ The command `doctor` looks at much more, from outside and without the desk runni
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -19,13 +20,15 @@ from ui.theme import Theme
 from ui.widgets.basic import Label, Panel
 from ui.widgets.pencil import Pencil
 from ui.widgets.table import Column, Table
-from workstation.domain.rows import LinkStatus, PhoneState, Stranger
+from workstation.domain.rows import LinkStatus, PhoneState, SkewedDesk, Stranger
+from workstation.service import views
 from workstation.service.desk import Desk
 
 BAD, LOOK, GOOD = "bad", "look", "good"
 ORDER = (BAD, LOOK, GOOD)
 FACE = {BAD: ("cross", "red"), LOOK: ("warn", "amber"), GOOD: ("tick", "text3")}
 SKEW_MS = 2000
+DESKS_SAID = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,21 @@ def of_link(link: LinkStatus) -> list[Finding]:
     return [Finding("doctor.server", state, sentence), clock]
 
 
+def of_other_clocks(skewed: Sequence[SkewedDesk], now_ms: int) -> Finding:
+    """Desks that wrote with a clock far ahead: how much, and how far it is ahead still (promise M9)."""
+    if not skewed:
+        return Finding("doctor.other_clocks", GOOD, tr("doctor.other_clocks_good"))
+    said = []
+    for desk in skewed[:DESKS_SAID]:
+        ahead = (desk.newest_at - now_ms) / 1000
+        key = "doctor.skewed_ahead" if ahead > 0 else "doctor.skewed"
+        at = f"{figures.day(desk.newest_at)} {figures.wall(desk.newest_at, seconds=False)}"
+        said.append(tr(key, desk=figures.plain(desk.desk), n=desk.count, at=at, ahead=figures.age(ahead)))
+    if len(skewed) > DESKS_SAID:
+        said.append(tr("doctor.skewed_more", n=len(skewed) - DESKS_SAID))
+    return Finding("doctor.other_clocks", LOOK, "; ".join(said))
+
+
 def of_store(desk: Desk, unsent: int) -> Finding:
     """The record on this machine's disk."""
     plain = desk.settings.store.plain
@@ -100,7 +118,9 @@ class DoctorPage(QWidget):
 
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._desk = desk
+        self._desk, self._bridge = desk, bridge
+        self._skewed: Sequence[SkewedDesk] = ()
+        self._asking = self._stale = False
         self._phone: PhoneState | None = None
         self._link = desk.status.status() if desk.status is not None else None
         panel = Panel(theme, "doctor.title", "Alt 9")
@@ -120,6 +140,7 @@ class DoctorPage(QWidget):
         outer.addWidget(panel)
         bridge.phone.connect(self._hear_phone)
         bridge.link.connect(self._hear_link)
+        bridge.changed.connect(self._ask)
         self._lay()
 
     def findings(self) -> list[Finding]:
@@ -127,6 +148,7 @@ class DoctorPage(QWidget):
         found = of_phone(self._phone)
         if self._link is not None:
             found += of_link(self._link)
+        found.append(of_other_clocks(self._skewed, self._desk.clock.now_ms()))
         found.append(of_store(self._desk, self._link.unsent if self._link else 0))
         return sorted(found, key=lambda finding: ORDER.index(finding.state))
 
@@ -138,6 +160,28 @@ class DoctorPage(QWidget):
         self._link = cast("LinkStatus", status)
         self._lay()
 
+    def _ask(self, _changes: object = None) -> None:
+        """Ask whose clock ran ahead, one question at a time; nothing while nobody looks."""
+        if not self.isVisible():
+            return
+        if self._asking:
+            self._stale = True
+            return
+        self._asking = True
+        self._bridge.ask(self._desk.ask(views.skewed), self._take, self._failed)
+
+    def _take(self, rows: object) -> None:
+        self._asking = False
+        self._skewed = cast("Sequence[SkewedDesk]", rows)
+        self._lay()
+        if self._stale:
+            self._stale = False
+            self._ask()
+
+    def _failed(self, error: BaseException) -> None:
+        self._asking = False
+        self._bridge.failed.emit(error)
+
     def _lay(self) -> None:
         if self.isVisible() or not self.table.rows.rowCount():
             self.table.show_rows(self.findings())
@@ -145,6 +189,7 @@ class DoctorPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._lay()
+        self._ask()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -212,6 +212,18 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class SkewedDesk:
+    """A desk that wrote with a clock further ahead than any honest one's; what it wrote is kept (promise M9).
+
+    `count`: how many of its ops; `newest_at`: when the newest was written by that desk's own clock.
+    """
+
+    desk: str
+    count: int
+    newest_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeskRow:
     """One desk as the lead sees it."""
 

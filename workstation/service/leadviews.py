@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from workstation.domain.ops import INCIDENT_REGISTERS
-from workstation.domain.rows import ConflictRow, DeskRow, Person, QueueFigures, UnsentRow
+from workstation.domain.rows import ConflictRow, DeskRow, Person, QueueFigures, SkewedDesk, UnsentRow
 from workstation.service import clocks as clocks_of
 from workstation.service.incidentviews import Names
 from workstation.service.status import outages, travelled
@@ -17,6 +17,7 @@ SHIFT_HOURS: Final = 8
 CONFLICTS_MOST: Final = 200
 UNSENT_MOST: Final = 500
 UNSENT_OPS: Final = 5000
+SKEWED_OPS: Final = 5000
 LIVE_MS: Final = 12 * HOUR_MS
 """A call that never ended in the record (a desk lost its power) counts as live for at most this long."""
 
@@ -129,6 +130,14 @@ def _by_hour(answered: list[int], in_time: list[int]) -> tuple[tuple[int, int, i
     hours = Counter(rang // HOUR_MS * HOUR_MS for rang in answered)
     good = Counter(rang // HOUR_MS * HOUR_MS for rang in in_time)
     return tuple((hour, count, good[hour]) for hour, count in sorted(hours.items()))
+
+
+def skewed(db: Database, limit: int = 100) -> list[SkewedDesk]:
+    """Give the desks whose clock ran ahead, the furthest first (promise M9); only the newest `SKEWED_OPS` count."""
+    sql = """select coalesce(nullif(replica.desk, ''), cast(replica as text)), count(*), max(late.at) from
+             (select replica, at from op where skewed = 1 order by n desc limit ?) late
+             left join replica using (replica) group by replica order by max(late.at) desc limit ?"""
+    return [SkewedDesk(*row) for row in db.conn.execute(sql, [SKEWED_OPS, limit])]
 
 
 def roster(db: Database, limit: int = 1000) -> list[Person]:
