@@ -71,7 +71,7 @@ def replay(outer: Path | None, file: Path, mapping: Path, speed: float, as_json:
     """Feed another system's call records through the desk's services; ends with one line of JSON."""
     from workstation.exchange.mapping import MappingWrong
     from workstation.exchange.mapping import load as load_mapping
-    from workstation.exchange.replay import Step
+    from workstation.exchange.replay import CutOff, Step
     from workstation.exchange.replay import replay as play
 
     def told(step: Step) -> None:
@@ -92,6 +92,9 @@ def replay(outer: Path | None, file: Path, mapping: Path, speed: float, as_json:
             )  # fmt: skip
         except (MappingWrong, OSError) as error:
             raise Stop(str(error), WRONG_SETTING) from None
+        except CutOff as error:
+            click.echo(json.dumps(error.outcome.as_dict()))
+            raise Stop(f"{error}; the same command goes on where it stopped") from None
         except KeyboardInterrupt:
             raise Stop("stopped; the same command goes on where it stopped", 130) from None
     if not as_json:
@@ -196,7 +199,7 @@ def _open_desk(settings: Settings) -> Iterator[Any]:
     from workstation.geo.gazetteer import Gazetteer
     from workstation.service.catalogue import Catalogue, CatalogueWrong
     from workstation.service.desk import Desk
-    from workstation.store import Store, StoreRefused
+    from workstation.store import Store, StoreFailed, StoreRefused
     from workstation.store.keys import KeyMissing, store_key
 
     clock = SystemClock()
@@ -205,7 +208,7 @@ def _open_desk(settings: Settings) -> Iterator[Any]:
     try:
         catalogue = Catalogue.load(settings.targets_s, settings.duty)
         store = Store.open(places.store, store_key(settings, ids), clock=clock, ids=ids, site=settings.desk.site)
-    except (StoreRefused, KeyMissing) as error:
+    except (StoreRefused, StoreFailed, KeyMissing) as error:
         raise Stop(str(error)) from None
     except CatalogueWrong as error:
         raise Stop(str(error), WRONG_SETTING) from None
@@ -213,6 +216,8 @@ def _open_desk(settings: Settings) -> Iterator[Any]:
         desk = Desk(store, clock=clock, ids=ids, catalogue=catalogue, gazetteer=Gazetteer.load(), settings=settings)
         try:
             yield desk
+        except StoreFailed as error:
+            raise Stop(str(error)) from None
         finally:
             desk.close()
     finally:

@@ -20,7 +20,8 @@ from workstation.cli import main
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 from workstation.reach import ask_registrar
-from workstation.store import Store, read_digest
+from workstation.service.desk import Desk
+from workstation.store import Store, StoreFailed, read_digest
 
 ROOT = Path(__file__).parents[2]
 MAPPING = ROOT / "resources" / "imports" / "datasf_fire.toml"
@@ -68,6 +69,23 @@ def test_replay_of_what_is_not_there_is_one_sentence(settings: Path, tmp_path: P
         assert ended.returncode == 2
         assert ended.stderr.strip().splitlines()[-1].startswith("tahuri: ")
         assert "Traceback" not in ended.stderr
+
+
+def test_replay_onto_a_full_disk_is_one_sentence_and_its_line_of_json(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(desk: Desk, call: object, mapping: object) -> None:
+        raise StoreFailed("the disk is full")
+
+    words = ["--settings", str(settings), "replay", str(SAMPLE), "--map", "datasf_fire.toml", "--json"]
+    with monkeypatch.context() as broken:
+        broken.setattr("workstation.exchange.replay.write_call", full)
+        assert main(words) == 1
+    told = capsys.readouterr()
+    assert told.err == "tahuri: the disk is full; the same command goes on where it stopped\n"
+    assert json.loads(told.out)["calls"] == 0
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["calls"] == 5
 
 
 def test_people_are_enrolled_with_pins_that_are_no_arguments(settings: Path) -> None:

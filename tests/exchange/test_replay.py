@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -16,17 +17,19 @@ from tests.service.desks import a_desk
 from workstation.domain.rows import BoardRow, IncidentView, Step
 from workstation.exchange import replay as replaying
 from workstation.exchange.mapping import MappingWrong, TableMap, Unreadable, load, point
-from workstation.exchange.replay import Outcome, replay
+from workstation.exchange.replay import CutOff, Outcome, replay
 from workstation.exchange.replay import Step as Progress
 from workstation.exchange.table import read
 from workstation.service import views
 from workstation.service.desk import Desk
-from workstation.store import Store
+from workstation.store import Store, StoreFailed
 
 SAMPLE = Path(__file__).with_name("sample_fire_calls.csv")
 MAPPING = load(resources.path("imports/datasf_fire.toml"))
 CHECKPOINT = f"replay.datasf.{hashlib.sha256(SAMPLE.read_bytes()).hexdigest()}"
-REAL = Path(__file__).parents[3] / "shared" / "data" / "sf_fire_calls_2020.csv"
+REAL = Path(
+    os.environ.get("TAHURI_FIRE_CALLS") or Path(__file__).parents[3] / "shared" / "data" / "sf_fire_calls_2020.csv"
+)
 BROKEN = {6: "received", 7: "call", 9: "already", 10: "response", 11: "unit", 12: "34"}
 
 
@@ -159,6 +162,61 @@ def test_a_call_the_services_refuse_is_named_whole_and_leaves_nothing(desk: Desk
     assert "datasf:210020001" not in incidents(desk)
 
 
+@pytest.mark.parametrize("received", ["01/01/1960 11:58:00 PM", "01/01/2160 11:58:00 PM", "0001-01-01T00:00:00"])
+def test_a_row_of_an_impossible_year_is_named_and_the_rest_goes_in(desk: Desk, tmp_path: Path, received: str) -> None:
+    header, first, *rest = SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert first.count("01/02/2021 11:58:00 PM") == 1
+    file = tmp_path / "old.csv"
+    old = first.replace("01/02/2021 11:58:00 PM", received)
+    file.write_text("".join([header, old, *rest]), encoding="utf-8")
+    told = replay(desk, file, MAPPING)
+    assert {item.row: item.reason for item in told.rejected}[2].startswith("received: ")
+    assert "1970 to 2099" in told.rejected[0].reason
+    assert (told.calls, told.assignments) == (5, 5)
+
+
+def test_a_full_disk_cuts_off_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    with a_desk(tmp_path) as desk:
+        pages = desk.store.write(lambda tx: tx.db.conn.execute("pragma page_count").fetchone()[0]).result().value
+        desk.store.write(lambda tx: tx.db.conn.execute(f"pragma max_page_count = {pages + 3}").fetchone()).result()
+        with pytest.raises(CutOff, match="disk is full") as cut:
+            replay(desk, SAMPLE, MAPPING)
+        before = cut.value.outcome
+        desk.store.write(lambda tx: tx.db.conn.execute("pragma max_page_count = 4294967294").fetchone()).result()
+        assert len(incidents(desk)) == before.incidents < 5
+        told = replay(desk, SAMPLE, MAPPING)
+        assert (told.already, told.calls, told.incidents) == (before.calls, 5 - before.calls, 5 - before.incidents)
+        assert len(incidents(desk)) == 5
+
+
+def test_a_call_the_machine_could_not_keep_is_not_passed_by_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, tried = replaying.write_call, []
+
+    def fails_once(desk: Desk, call, mapping: TableMap) -> replaying.Written:
+        tried.append(call.number)
+        if len(tried) == 2:
+            raise StoreFailed("the disk gives errors")
+        return written(desk, call, mapping)
+
+    monkeypatch.setattr(replaying, "write_call", fails_once)
+    with pytest.raises(CutOff, match="gives errors") as cut:
+        replay(desk, SAMPLE, MAPPING)
+    assert (cut.value.outcome.calls, len(tried), desk.kept(CHECKPOINT, 0).result()) == (1, 2, 1)
+    told = replay(desk, SAMPLE, MAPPING)
+    assert (told.already, told.calls, len(incidents(desk))) == (1, 4, 5)
+
+
+def test_what_is_told_is_what_was_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replaying.intake, "open_incident", lambda *_, **__: None)
+    for name in ("edit", "note", "close"):
+        monkeypatch.setattr(replaying.intake, name, lambda *_, **__: None)
+    monkeypatch.setattr(replaying, "_write_units", lambda *_: [])
+    told = replay(desk, SAMPLE, MAPPING)
+    assert (told.calls, told.incidents, told.assignments) == (5, 0, 0)
+
+
 def test_other_years_call_their_columns_otherwise(desk: Desk, tmp_path: Path) -> None:
     names = {
         "Call Number": "call_number",
@@ -237,7 +295,9 @@ def test_a_mapping_with_something_missing_says_what(tmp_path: Path, cut: str) ->
         load(file)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real file, public but not part of the project, is not here")
+@pytest.mark.skipif(
+    not REAL.is_file(), reason="the publication is not part of the project: set TAHURI_FIRE_CALLS to its 2020 extract"
+)
 def test_the_real_publication_gives_its_calls(tmp_path: Path) -> None:
     with REAL.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

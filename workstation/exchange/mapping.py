@@ -19,6 +19,9 @@ TIMES = ("received", "entry", "dispatch", "response", "on_scene", "available")
 NEEDED = ("call", "unit", "received")
 ISO = "iso"
 MILLISECONDS = 1000
+EARLIEST_MS = 0
+LATEST_MS = 4_102_444_800_000
+"""The first moments of 1970 and of 2100, UTC: a record of another time is a slip, and ids hold no time before 1970."""
 
 
 class MappingWrong(Exception):
@@ -77,8 +80,14 @@ class TableMap:
                 at = datetime.fromisoformat(words) if form == ISO else datetime.strptime(words, form)
             except ValueError:
                 continue
-            local = at if at.tzinfo is not None else at.replace(tzinfo=self.zone)
-            return int(local.timestamp() * MILLISECONDS)
+            try:
+                local = at if at.tzinfo is not None else at.replace(tzinfo=self.zone)
+                ms = int(local.timestamp() * MILLISECONDS)
+            except (OverflowError, ValueError):  # the first and the last day of the calendar, by their zone
+                ms = LATEST_MS
+            if not EARLIEST_MS <= ms < LATEST_MS:
+                raise Unreadable(f"{words[:40]!r} is not a time from 1970 to 2099")
+            return ms
         raise Unreadable(f"{words[:40]!r} is not a time in any form of the mapping")
 
 

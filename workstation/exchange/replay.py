@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from workstation.exchange.table import CallRecord, Rejected, Response, read
 from workstation.service import calls, dispatch, intake
 from workstation.service.desk import Desk, Edit, Pending, Refused
 from workstation.service.dispatch import Plan
+from workstation.store import StoreFailed
 
 IN_FLIGHT = 32
 """Calls handed to the writer ahead of the oldest not yet on disk; the writer commits those that wait together."""
@@ -46,6 +49,26 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What one call brought into the record."""
+
+    calls: int = 0
+    incidents: int = 0
+    assignments: int = 0
+
+
+NOTHING = Written()
+
+
+class CutOff(Exception):
+    """The record could not be written further; `outcome` is what stands in it so far, the text says why."""
+
+    def __init__(self, why: str, outcome: Outcome) -> None:
+        super().__init__(why)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """How far a replay is: `done` of `calls`, for whoever shows it."""
 
@@ -68,7 +91,8 @@ def replay(
 
     One transaction a call holds all its ops and the checkpoint, so that a run that was cut off goes on where it stopped
     and a second run imports nothing twice. `speed` 0 = as fast as the disk; else record seconds that pass in one
-    second, kept by `pause(seconds)`. Raises OSError, `MappingWrong`; a refused row or call is in `rejected`.
+    second, kept by `pause(seconds)`. Raises OSError, `MappingWrong`, and `CutOff` where the machine could not keep the
+    record; a refused row or call is in `rejected`.
     """
     start_s = desk.clock.monotonic_s()
     table = read(file, mapping)
@@ -76,54 +100,87 @@ def replay(
     checkpoint = f"replay.{mapping.name}.{table.digest}"
     outcome.already = min(int(desk.kept(checkpoint, 0).result()), len(table.calls))
     start = outcome.already
-    waiting: deque[tuple[CallRecord, Pending[int]]] = deque()
+    halt = threading.Event()
+    waiting: deque[tuple[CallRecord, Pending[Written]]] = deque()
     told_s = start_s
-    for place in range(start, len(table.calls)):
-        call = table.calls[place]
-        if speed and place > start:
-            pause((call.received - table.calls[place - 1].received) / 1000 / speed)
-        waiting.append((call, desk.together(_whole(call, mapping, checkpoint, place + 1))))
-        if len(waiting) >= IN_FLIGHT:
+    try:
+        for place in range(start, len(table.calls)):
+            call = table.calls[place]
+            if speed and place > start:
+                pause((call.received - table.calls[place - 1].received) / 1000 / speed)
+            pending = desk.together(_whole(call, mapping, checkpoint, place + 1, halt))
+            pending.add_done_callback(lambda done: _halted(done, halt))
+            waiting.append((call, pending))
+            if len(waiting) >= IN_FLIGHT:
+                _settle(*waiting.popleft(), outcome)
+            now_s = desk.clock.monotonic_s()
+            if now_s - told_s >= TOLD_EVERY_S:
+                told_s = now_s
+                told(Step(place + 1, len(table.calls), outcome.assignments, now_s - start_s))
+        while waiting:
             _settle(*waiting.popleft(), outcome)
-        now_s = desk.clock.monotonic_s()
-        if now_s - told_s >= TOLD_EVERY_S:
-            told_s = now_s
-            told(Step(place + 1, len(table.calls), outcome.assignments, now_s - start_s))
-    while waiting:
-        _settle(*waiting.popleft(), outcome)
+    except StoreFailed as error:
+        # What was committed beside it counts; what came after was not begun.
+        for call, pending in waiting:
+            with suppress(StoreFailed, _NotBegun):
+                _settle(call, pending, outcome)
+        outcome.seconds = desk.clock.monotonic_s() - start_s
+        raise CutOff(str(error), outcome) from error
     outcome.rejected.sort(key=lambda item: item.row)
     outcome.seconds = desk.clock.monotonic_s() - start_s
     told(Step(len(table.calls), len(table.calls), outcome.assignments, outcome.seconds))
     return outcome
 
 
-def _settle(call: CallRecord, pending: Pending[int], outcome: Outcome) -> None:
+class _NotBegun(Exception):
+    """A call whose turn came after the record could not be written."""
+
+
+def _halted(done: Pending[Written], halt: threading.Event) -> None:
+    """Let no later call pass one that the machine could not keep: the checkpoint would leave it out for ever."""
+    if not done.cancelled() and isinstance(done.exception(), StoreFailed):
+        halt.set()
+
+
+def _settle(call: CallRecord, pending: Pending[Written], outcome: Outcome) -> None:
     try:
         made = pending.result()
     except Refused as error:
         outcome.rejected += [Rejected(unit.row, str(error)) for unit in call.units]
         return
-    if not made:
+    if made == NOTHING:
         outcome.already += 1
-        return
-    outcome.assignments += made
-    outcome.calls += 1
-    outcome.incidents += 1
+    outcome.calls += made.calls
+    outcome.incidents += made.incidents
+    outcome.assignments += made.assignments
 
 
-def _whole(call: CallRecord, mapping: TableMap, checkpoint: str, done: int) -> Callable[[Desk], int]:
-    def write(desk: Desk) -> int:
-        desk.keep(checkpoint, done)
-        # Publications overlap: a call that another file brought is left as it is.
-        if desk.knows(_uid(mapping.name, "call", call)).result():
-            return 0
-        return write_call(desk, call, mapping)
+def _whole(
+    call: CallRecord, mapping: TableMap, checkpoint: str, done: int, halt: threading.Event
+) -> Callable[[Desk], Written]:
+    def write(desk: Desk) -> Written:
+        if halt.is_set():
+            raise _NotBegun
+        try:
+            desk.keep(checkpoint, done)
+            # Publications overlap: a call that another file brought is left as it is.
+            if desk.knows(_uid(mapping.name, "call", call)).result():
+                return NOTHING
+            return write_call(desk, call, mapping)
+        except Refused:
+            raise
+        except Exception:
+            halt.set()  # the calls behind it may be in the same commit
+            raise
 
     return write
 
 
-def write_call(desk: Desk, call: CallRecord, mapping: TableMap) -> int:
-    """Write one call as a desk would have: ring, answer, type, incident, assignments; gives how many of these."""
+def write_call(desk: Desk, call: CallRecord, mapping: TableMap) -> Written:
+    """Write one call as a desk would have: ring, answer, type, incident, assignments; gives what the record then has.
+
+    Inside `Desk.together`: what is counted is read back from the transaction that holds it.
+    """
     offer = _uid(mapping.name, "call", call)
     incident = _uid(mapping.name, "incident", call)
     entered = max(call.received, call.entry or call.received)
@@ -135,15 +192,20 @@ def write_call(desk: Desk, call: CallRecord, mapping: TableMap) -> int:
     intake.open_incident(desk, incident, offer, at=entered)
     intake.edit(desk, incident, _edits(call, mapping))
     intake.note(desk, incident, _story(call), at=entered)
-    _write_units(desk, incident, call, mapping, entered)
+    assigned = _write_units(desk, incident, call, mapping, entered)
     if all(unit.available is not None for unit in call.units):
         ended = max(unit.available or 0 for unit in call.units)
         how = mapping.dispositions.get(call.words["disposition"], mapping.disposition)
         intake.close(desk, incident, how, at=max(ended, entered))
-    return len(call.units)
+    return Written(_there(desk, [offer]), _there(desk, [incident]), _there(desk, assigned))
 
 
-def _write_units(desk: Desk, incident: Uid, call: CallRecord, mapping: TableMap, entered: int) -> None:
+def _there(desk: Desk, entities: Iterable[Uid]) -> int:
+    """How many of these the record speaks of; two of one name are one."""
+    return sum(desk.knows(entity).result() for entity in set(entities))
+
+
+def _write_units(desk: Desk, incident: Uid, call: CallRecord, mapping: TableMap, entered: int) -> list[Uid]:
     plans = []
     for unit in call.units:
         agency = mapping.agencies.get(unit.unit_type, mapping.agency)
@@ -152,6 +214,7 @@ def _write_units(desk: Desk, incident: Uid, call: CallRecord, mapping: TableMap,
     dispatch.plan(desk, incident, plans, at=min([entered, *(unit.dispatch or entered for unit in call.units)]))
     for item, unit in zip(plans, call.units, strict=True):
         _stamp(desk, item.uid, unit)
+    return [item.uid for item in plans]
 
 
 def _stamp(desk: Desk, uid: Uid, unit: Response) -> None:

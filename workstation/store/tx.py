@@ -96,13 +96,16 @@ class Tx:
             value = act(self)
             self._batch.flush()
         except BaseException:
-            self._db.conn.execute("rollback to nested")
+            # A full disk takes the whole transaction back by itself, and this point with it.
+            if self._db.conn.in_transaction:
+                self._db.conn.execute("rollback to nested")
             self._batch.discard()
             self._batch.changes = before
             self._ledger.put_back(mark)
             raise
         finally:
-            self._db.conn.execute("release nested")
+            if self._db.conn.in_transaction:
+                self._db.conn.execute("release nested")
         return value
 
     def seal(self) -> Changes:
