@@ -44,6 +44,9 @@ class Draft(QObject):
         self.keys: Counter[str] = Counter()  # changes of each field so far: an answer asked before one is older
         self._dirty: dict[str, Edit] = {}
         self._in_flight: list[tuple[Uid, frozenset[str]]] = []
+        self._unopened: set[Uid] = set()  # incidents of this form whose opening is not known to be durable
+        self._sent = 0
+        self._newest: dict[tuple[Uid, str], int] = {}  # the last write that carried a field
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.flush)
@@ -105,55 +108,71 @@ class Draft(QObject):
             self._send(self._bound(), {}, text)
 
     def _bound(self) -> Bound:
-        """What the next write belongs to; a call becomes an incident with the first one."""
-        new = not self.incident
-        if new:
+        """What the next write belongs to; until a call's incident is known to be open, each write would open it."""
+        if not self.incident:
             self.incident = self.desk.ids.uid()
-        return Bound(self.incident, self.offer, self.call, new)
+            self._unopened.add(self.incident)
+        return Bound(self.incident, self.offer, self.call, self.incident in self._unopened)
 
     def _send(self, to: Bound, edits: Mapping[str, Edit], note: str = "") -> None:
-        names = frozenset(edits)
+        self._sent += 1
+        sent, names = self._sent, frozenset(edits)
+        self._newest.update({(to.incident, field): sent for field in names})
         self._in_flight.append((to.incident, names))
         self.bridge.ask(
             self.desk.together(lambda inside: _write(inside, to, edits, note)),
             lambda _done: self._written(to, names),
-            lambda error: self._not_written(error, to, edits, note),
+            lambda error: self._not_written(error, to, edits, note, sent),
         )
 
-    def _written(self, to: Bound, names: frozenset[str]) -> None:
+    def _landed(self, to: Bound, names: frozenset[str]) -> None:
         self._in_flight.remove((to.incident, names))
+        if not self._in_flight:
+            self._newest.clear()
+
+    def _written(self, to: Bound, names: frozenset[str]) -> None:
+        self._landed(to, names)
         self.saved.emit(self.desk.clock.now_ms())
-        if to.new:
+        if to.incident in self._unopened:
+            self._unopened.discard(to.incident)
             self.opened.emit(to.incident)
 
-    def _not_written(self, error: BaseException, to: Bound, edits: Mapping[str, Edit], note: str) -> None:
+    def _not_written(self, error: BaseException, to: Bound, edits: Mapping[str, Edit], note: str, sent: int) -> None:
         """Keep what failed and try again; a value typed meanwhile stands. What the record refuses is not repeated."""
-        self._in_flight.remove((to.incident, frozenset(edits)))
+        names, left = frozenset(edits), self._still(to, edits, sent)
         if isinstance(error, Refused):
-            self.failed.emit(error)
-            return
-        if to.incident == self.incident and not to.new and not note:
-            for field, edit in edits.items():
-                self._dirty.setdefault(field, edit)
+            self._landed(to, names)
+            if len(edits) > 1 or (edits and note):
+                # One of them is what the record refuses: the others must not fall with it.
+                for field, edit in left.items():
+                    self._send(to, {field: edit})
+        elif to.incident == self.incident and not note:
+            self._landed(to, names)
+            self._dirty = {**left, **self._dirty}
             self._timer.start(RETRY_MS)
         else:
-            # Another form is open by now, or the incident itself isn't there yet: this write goes again by itself.
-            self._in_flight.append((to.incident, frozenset(edits)))
+            # Another form is open by now, or it is a line of the narrative: this write goes again by itself.
             again = QTimer(self)
             again.setSingleShot(True)
-            again.timeout.connect(lambda: self._again(again, to, edits, note))
+            again.timeout.connect(lambda: self._again(again, to, edits, note, sent))
             again.start(RETRY_MS)
         self.failed.emit(error)
 
-    def _again(self, timer: QTimer, to: Bound, edits: Mapping[str, Edit], note: str) -> None:
+    def _still(self, to: Bound, edits: Mapping[str, Edit], sent: int) -> dict[str, Edit]:
+        """The edits of a write that no later write carries."""
+        return {field: edit for field, edit in edits.items() if self._newest.get((to.incident, field), 0) <= sent}
+
+    def _again(self, timer: QTimer, to: Bound, edits: Mapping[str, Edit], note: str, sent: int) -> None:
         timer.deleteLater()
-        self._in_flight.remove((to.incident, frozenset(edits)))
-        self._send(to, edits, note)
+        left = self._still(to, edits, sent)
+        if left or note:
+            self._send(to, left, note)
+        self._landed(to, frozenset(edits))
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The incident and call a write belongs to; `new` = the write opens the incident."""
+    """The incident and call a write belongs to; `new` = the write opens the incident unless an earlier one has."""
 
     incident: Uid
     offer: Uid
@@ -163,7 +182,7 @@ class Bound:
 
 def _write(desk: Desk, to: Bound, edits: Mapping[str, Edit], note: str) -> None:
     back: dict[str, Edit] = {}
-    if to.new:
+    if to.new and not desk.knows(to.incident).result():
         _open(desk, to.incident, to.offer, to.call)
         if to.call is not None and to.call.e164 and "callback" not in edits:
             back["callback"] = Edit(to.call.number or to.call.e164)
