@@ -47,6 +47,7 @@ class DeskPage(QWidget):
         super().__init__(parent)
         self.desk, self.theme = desk, theme
         self.busy = False
+        self.may_look = True
         self.zones: Zones | None = None
         self.form = IntakeForm(desk, bridge, theme, zone, self)
         self.agencies = AgenciesPanel(desk, bridge, theme, zone)
@@ -125,6 +126,12 @@ class DeskPage(QWidget):
             self.card.setVisible(known)
 
     # ---------------------------------------------------------------- places
+    def let_look(self, may: bool) -> None:
+        """With nobody signed in the form of a call is there, and nothing of other people's incidents."""
+        if may != self.may_look:
+            self.may_look = may
+            self.place()
+
     def set_busy(self, busy: bool) -> None:
         """With a call or an incident at hand the form shows; without, the large board."""
         if busy != self.busy:
@@ -184,6 +191,9 @@ class DeskPage(QWidget):
             boxes = self._three_boxes(zones)
         else:
             boxes = self._tab_boxes(zones)
+        if not self.may_look:
+            others = (self.map, self.similar, self.turn, self.board, self.idle_board)
+            boxes = {part: box for part, box in boxes.items() if part not in others}
         origin = self.geometry().topLeft()
         parts: list[QWidget] = [
             self.form, self.column_b, self.map, self.similar, self.turn, self.board, self.idle_board, self.tabs,

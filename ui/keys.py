@@ -33,7 +33,7 @@ def bind(window: MainWindow) -> None:
     deeds.bind("notify", page.agencies.next_step, lambda: page.busy and page.agencies.can_go())
     deeds.bind("save", form.finish, lambda: page.busy)
     deeds.bind("done", window.done, lambda: page.busy and not session.is_talking())
-    deeds.bind("new", window.new_incident, lambda: not page.busy)
+    deeds.bind("new", window.new_incident, lambda: not page.busy and window.may_look)
     for n in (1, 2, 3, 4):
         deeds.bind(f"priority_{n}", _priority(window, n), lambda: page.busy)
     for name, field in FIELDS.items():
@@ -41,10 +41,14 @@ def bind(window: MainWindow) -> None:
     deeds.bind("conflict", form.open_rivals, lambda: bool(form.rival_names()))
     deeds.bind("agencies", lambda: _to(window, "agencies", page.agencies.take_focus), lambda: page.busy)
     deeds.bind("card", lambda: _to(window, "card", page.card.take_focus), lambda: page.busy)
-    deeds.bind("similar", lambda: _to(window, "similar", page.similar.table.setFocus), lambda: page.busy)
-    deeds.bind("map", lambda: _to(window, "map", page.map.setFocus))
-    deeds.bind("board", lambda: (page.board if page.busy else page.idle_board).table.setFocus())
-    deeds.bind("turn", page.turn.table.setFocus, lambda: not page.busy)
+    deeds.bind(
+        "similar", lambda: _to(window, "similar", page.similar.table.setFocus), lambda: page.busy and window.may_look
+    )
+    deeds.bind("map", lambda: _to(window, "map", page.map.setFocus), lambda: window.may_look)
+    deeds.bind(
+        "board", lambda: (page.board if page.busy else page.idle_board).table.setFocus(), lambda: window.may_look
+    )
+    deeds.bind("turn", page.turn.table.setFocus, lambda: not page.busy and window.may_look)
     # These work on their page only, so the page is there by then.
     deeds.bind("abandoned", lambda: window.calls_page.abandoned.setFocus())
     deeds.bind("every_call", lambda: window.calls_page.calls.setFocus())

@@ -31,6 +31,7 @@ from workstation.service.desk import Desk, Refused
 log = logging.getLogger("tahuri.ui")
 UNDO_HIGH = 46
 ASK_MS = 5000
+OF_A_CALL = ("ringing", "talking", "wrap_up")  # the phases whose form is there for whoever sits here (promise P2)
 SMALLEST = (1024, 640)
 
 
@@ -133,7 +134,7 @@ class MainWindow(Shell):
 
     def show_page(self, name: str) -> None:
         """Show a page; with nobody signed in only the form of a call, else the sign-in page."""
-        if not self.may_look and not (name == "desk" and self.session.phase != "idle"):
+        if not self.may_look and not (name == "desk" and self.session.phase in OF_A_CALL):
             name = "sign_in"
         if name != self.page:
             self.desk_page.form.finish()
@@ -161,14 +162,15 @@ class MainWindow(Shell):
 
     def _refresh_keys(self) -> None:
         person = self.desk.person
+        self.desk_page.let_look(self.may_look)
         self.deeds.refresh(self.page, person.role if person else "")
         self.rail.badge.show_person(person.name if person else "", self.desk.name)
         for name, button in self.rail.buttons.items():
             button.setEnabled(self.may_look or name == "desk")
 
     def open_incident(self, incident: bytes) -> None:
-        """Open an incident in the form; a call at hand keeps the form until it is done."""
-        if self.session.phase in ("talking", "ringing"):
+        """Open an incident in the form; a call at hand keeps the form until it is done, and a stranger sees no other."""
+        if self.session.phase in ("talking", "ringing") or not self.may_look:
             return
         self.session.write_without_call()
         self.desk_page.form.open_incident(incident)
@@ -176,6 +178,8 @@ class MainWindow(Shell):
 
     def new_incident(self) -> None:
         """An empty form without a call: a radio message, somebody at the door."""
+        if not self.may_look:
+            return
         self.session.write_without_call()
         self.desk_page.form.open_call(b"")
         self.show_page("desk")
@@ -346,7 +350,12 @@ class MainWindow(Shell):
         self.bridge.ask(people.sign_out(self.desk), lambda _done: self._signed_out())
 
     def _signed_out(self) -> None:
-        self.show_page("desk" if self.session.phase != "idle" else "sign_in")
+        """Who leaves leaves nothing open: only a call that rings or is spoken in keeps its form."""
+        if self.session.phase in ("ringing", "talking"):
+            self.show_page("desk")
+            return
+        self.done()
+        self.show_page("desk" if self.session.phase == "ringing" else "sign_in")
 
     def _badge(self) -> None:
         self.show_sign_in() if self.desk.person is None else self.sign_out()
