@@ -14,6 +14,8 @@ from typing import Any
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from workstation.service.desk import Refused
+
 log = logging.getLogger("tahuri.ui")
 
 
@@ -78,7 +80,10 @@ class Bridge(QObject):
         except CancelledError:
             return
         if error is not None:
-            log.error("an answer failed", exc_info=error)
+            if isinstance(error, Refused):
+                log.info("refused: %s", error)  # a wrong PIN is no fault of the program
+            else:
+                log.error("an answer failed", exc_info=error)
             if failed is None:
                 self.failed.emit(error)
             elif _alive(failed):

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from workstation.domain.hlc import Clock
-from workstation.log import Ring
+from workstation.log import Ring, veil
 
 log = logging.getLogger("tahuri")
 VERSION = "0.1.0"
@@ -55,14 +55,14 @@ class Crash:
             self._fault = None
 
     def note(self, error: BaseException, where: str = "") -> str:
-        """Write a crash down; gives the sentence for the person at the desk."""
-        sentence = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        """Write a crash down, numbers veiled; gives the sentence for the person at the desk."""
+        sentence = veil(f"{type(error).__name__}: {error}".splitlines()[0])[:200]
         log.error("unexpected, in %s", where or "the program", exc_info=error)
         at = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).isoformat(timespec="seconds")
         lines = [
             f"{at} Tahuri {VERSION}, Python {platform.python_version()}, {platform.platform()}",
             f"in {where or 'the program'}: {sentence}",
-            "".join(traceback.format_exception(error)),
+            veil("".join(traceback.format_exception(error))),
             "before that:",
             *self._ring.lines(),
         ]

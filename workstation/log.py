@@ -9,7 +9,7 @@ import re
 import sys
 from collections import deque
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 NAMES: Final = ("call", "incident", "store", "sync", "phone", "ui", "people", "tahuri")
 RING_LINES: Final = 500
@@ -19,16 +19,30 @@ _NUMBER: Final = re.compile(r"\+?\d(?:[\s.()-]?\d){6,}")
 FORM: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
-class Veil(logging.Filter):
-    """Hides what looks like a telephone number from every line above `debug`, whoever wrote it."""
+def veil(text: str) -> str:
+    """Hide what looks like a telephone number."""
+    return _NUMBER.sub("[number]", text)
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno > logging.DEBUG:
-            line = record.getMessage()
-            veiled = _NUMBER.sub("[number]", line)
-            if veiled != line:
-                record.msg, record.args = veiled, None
-        return True
+
+class Veil(logging.Formatter):
+    """Hides telephone numbers in the whole text of every line above `debug`, its traceback too, whoever wrote it."""
+
+    def __init__(self) -> None:
+        super().__init__(FORM)
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Only after the time, which is digits as well.
+        text = super().format(record)
+        if record.levelno <= logging.DEBUG:
+            return text
+        return record.asctime + veil(text.removeprefix(record.asctime))
+
+
+def veiled(stream: TextIO) -> logging.Handler:
+    """Give a handler that writes veiled lines to a stream, for processes that keep no ring and no file."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Veil())
+    return handler
 
 
 class Ring(logging.Handler):
@@ -37,8 +51,7 @@ class Ring(logging.Handler):
     def __init__(self, lines: int = RING_LINES) -> None:
         super().__init__()
         self._kept: deque[str] = deque(maxlen=lines)
-        self.setFormatter(logging.Formatter(FORM))
-        self.addFilter(Veil())
+        self.setFormatter(Veil())
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -73,8 +86,7 @@ def start(level: str, file: Path | None = None) -> Ring:
     except OSError as error:
         logging.getLogger("tahuri").warning("no log file: %s", error.strerror)
     for handler in handlers:
-        handler.setFormatter(logging.Formatter(FORM))
-        handler.addFilter(Veil())
+        handler.setFormatter(Veil())
         root.addHandler(handler)
     return ring
 
@@ -83,6 +95,6 @@ def stop() -> None:
     """Take down what `start` set up, closing the file."""
     root = logging.getLogger()
     for handler in list(root.handlers):
-        if any(isinstance(kept, Veil) for kept in handler.filters):
+        if isinstance(handler.formatter, Veil):
             root.removeHandler(handler)
             handler.close()

@@ -20,6 +20,7 @@ from sync.hub.settings import Secret, SettingWrong
 from sync.serve import Limits
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
+from workstation.log import veiled
 
 WRONG_SETTING: Final = 2
 
@@ -52,7 +53,7 @@ class Speaker:
 def main(
     listen: str, store: str, token_file: Path | None, key_file: Path | None, site: str, heartbeat: float, as_json: bool
 ) -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[veiled(sys.stderr)])
     speaker = Speaker(as_json)
     clock, ids = SystemClock(), SystemIds()
     try:

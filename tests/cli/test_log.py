@@ -32,6 +32,25 @@ def test_no_number_is_written_above_debug(ring: log.Ring, tmp_path: Path, number
     assert (tmp_path / "desk.log").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.expected_log("the ring broke", "unexpected, in")
+def test_no_number_is_written_in_a_traceback(ring: log.Ring, tmp_path: Path) -> None:
+    file = tmp_path / "last-crash.txt"
+    try:
+        raise ValueError("no such caller: +62 812-0000-4417")
+    except ValueError as error:
+        logging.getLogger("call").exception("the ring broke")
+        told = crash.Crash(file, ring, HandClock()).note(error, "the board")
+    written = [*ring.lines(), (tmp_path / "desk.log").read_text(), file.read_text(), told]
+    assert "0000" not in "".join(written)
+    assert "".join(written).count("no such caller: [number]") >= 6
+
+
+def test_the_time_of_a_line_is_left_as_it_is() -> None:
+    record = logging.LogRecord("call", logging.INFO, __file__, 1, "ring", (), None)
+    line = log.Veil().format(record)
+    assert line == f"{record.asctime} INFO call ring" and "[number]" not in line
+
+
 def test_the_ring_keeps_the_newest_lines() -> None:
     ring = log.Ring(lines=3)
     for n in range(5):

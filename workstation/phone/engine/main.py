@@ -20,6 +20,7 @@ import msgspec
 
 from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
+from workstation.log import veiled
 from workstation.phone import meeting, wire
 from workstation.phone.settings import BadPhoneSetting, PhoneSettings
 
@@ -45,7 +46,7 @@ def run(settings_path: str | Path | None = None) -> int:
         print(f"the phone engine can't start: {error}", file=sys.stderr)
         return 2
     ready = detach() if os.name == "posix" else None
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[veiled(sys.stderr)])
     try:
         return asyncio.run(Engine(order, SystemClock(), SystemIds(), ready).live())
     except meeting.EngineRuns as error:
@@ -210,6 +211,9 @@ class Engine:
                 herald.ack(command.n)
             case wire.Snapshot():
                 herald.welcome(visitor, self._hello(phone), news=command.news)
+            case wire.Quit() if command.idle and phone.busy:
+                # A call came in while the line looked at our settings: it is worth more than newer ones.
+                herald.welcome(visitor, self._hello(phone), news=False)
             case wire.Quit():
                 self._quit.set()
 
