@@ -17,12 +17,13 @@ log = logging.getLogger("tahuri.ui")
 
 
 class Alarm:
-    """Takes over `sys.excepthook`, to which PySide hands what a slot or an event handler raises."""
+    """Takes over `sys.excepthook`, to which PySide hands what a slot or an event handler raises, and hands it on."""
 
     def __init__(self, save: Callable[[], object], tell: Callable[[str], object]) -> None:
         self._save, self._tell = save, tell
         self._before = sys.excepthook
         self._busy = False
+        self._handed = ""
         self.caught: list[BaseException] = []
 
     def arm(self) -> None:
@@ -38,6 +39,7 @@ class Alarm:
             return
         log.error("the screen made an error", exc_info=(kind, error, trace))
         self.caught = [*self.caught[-9:], error]
+        self._hand_on(kind, error, trace)
         if self._busy:
             return  # saving or telling is what fails: saying it again would never end
         self._busy = True
@@ -49,3 +51,14 @@ class Alarm:
             # Told from the event loop: the handler that failed may be half way through a paint.
             QTimer.singleShot(0, lambda: self._tell(f"{kind.__name__}: {error}"))
             self._busy = False
+
+    def _hand_on(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Whoever listened before writes the crash down too; a slot that fails at each tick is written once."""
+        said = f"{kind.__name__}: {error}"
+        if said == self._handed:
+            return
+        self._handed = said
+        try:
+            self._before(kind, error, trace)
+        except Exception:
+            log.exception("the error could not be handed on")

@@ -6,18 +6,24 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QRect, Qt, QTimer
 from PySide6.QtGui import QRegion
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from pytestqt.qtbot import QtBot
 
+from tests.screens.seat import Seat
 from tests.ui.screen import Screen
+from ui.bridge import Bridge
 from ui.grid import zones
 from ui.theme import SCALES, Theme
 from ui.widgets.basic import Button, Chip, Label
+from workstation.crash import Crash
 from workstation.domain.rows import LinkStatus
+from workstation.log import Ring
 
 SIZES = ("1366x768", "1920x1080")
 
@@ -353,6 +359,7 @@ def test_an_error_of_the_screen_is_told_the_form_saved_and_the_call_left_up(scre
 
 @pytest.mark.promise("U5")
 @pytest.mark.expected_log("the screen made an error", "could not be saved after an error")
+@pytest.mark.qt_no_exception_capture
 def test_an_error_while_saving_after_an_error_ends(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     alarm = screen.window.alarm
 
@@ -364,6 +371,33 @@ def test_an_error_while_saving_after_an_error_ends(screen: Screen, monkeypatch: 
     alarm._caught(RuntimeError, error, None)
     screen.until(lambda: screen.window.trouble.isVisible())
     assert alarm.caught == [error]
+
+
+@pytest.mark.promise("U5")
+@pytest.mark.expected_log("the screen made an error", "unexpected, in the main thread")
+@pytest.mark.qt_no_exception_capture
+def test_an_error_of_the_screen_is_in_the_crash_file_once(
+    qtbot: QtBot, seat: Seat, bridge: Bridge, theme: Theme, tmp_path: Path
+) -> None:
+    file = tmp_path / "last-crash.txt"
+    told: list[str] = []
+    guard = Crash(file, Ring(), seat.clock, told.append)
+    guard.install()
+    try:
+        screen = Screen(qtbot, seat, bridge, theme)  # as the desk starts: the crash file's hook first
+
+        def breaks() -> None:
+            raise RuntimeError("a slot went wrong")
+
+        for _ in range(2):
+            QTimer.singleShot(0, breaks)
+        screen.until(lambda: screen.window.trouble.isVisible() and len(screen.window.alarm.caught) == 2)
+        assert told == ["RuntimeError: a slot went wrong"]
+        assert "in the main thread: RuntimeError: a slot went wrong" in file.read_text(encoding="utf-8")
+        assert screen.window.isVisible(), "the program goes on"
+        screen.close()
+    finally:
+        guard.remove()
 
 
 @pytest.mark.promise("U5")
