@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from workstation.service import intake, unfinished, views
+import pytest
+
+from workstation.service import calls, intake, unfinished, views
 from workstation.service.desk import Desk
 
 
@@ -27,6 +29,21 @@ def test_a_line_that_was_all_there_was_opens_its_incident(desk: Desk) -> None:
     assert unfinished.take_up_line(desk).result()
     rows = desk.ask(lambda db: views.board(db, desk.clock.now_ms())).result()
     assert [lines(desk, row.uid) for row in rows] == [["tolong, suara anak"]]
+
+
+@pytest.mark.parametrize("minted", [False, True], ids=["no incident yet", "one that was never written"])
+@pytest.mark.parametrize("by_link", [False, True], ids=["opened by the call", "tied to it"])
+def test_a_line_goes_to_the_incident_its_call_has(desk: Desk, minted: bool, by_link: bool) -> None:
+    offer, incident = desk.ids.uid(), desk.ids.uid()
+    calls.rang(desk, calls.Ring(offer, "081200004417", desk.clock.now_ms())).result()
+    intake.open_incident(desk, incident, b"" if by_link else offer).result()
+    if by_link:
+        intake.link(desk, incident, offer).result()
+    unfinished.keep_line(desk, desk.ids.uid() if minted else b"", offer, "suara anak").result()
+    assert unfinished.take_up_line(desk).result()
+    rows = desk.ask(lambda db: views.board(db, desk.clock.now_ms())).result()
+    assert [row.uid for row in rows] == [incident], "no second incident for one call"
+    assert lines(desk, incident) == ["suara anak"]
 
 
 def test_a_line_that_was_ended_leaves_nothing(desk: Desk) -> None:

@@ -10,7 +10,7 @@ import json
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
-from workstation.service import intake
+from workstation.service import intake, views
 from workstation.service.desk import TEXT_MOST, Desk, Pending
 
 KEPT_AS = "note_line"
@@ -30,10 +30,21 @@ def take_up_line(desk: Desk) -> Pending[bool]:
         if not kept:
             return False
         incident, offer, line = json.loads(kept)
-        uid = bytes.fromhex(incident) or inside.ids.uid()
-        intake.open_incident(inside, uid, bytes.fromhex(offer)).result()
+        call = bytes.fromhex(offer)
+        uid = _belongs(inside, bytes.fromhex(incident), call)
+        intake.open_incident(inside, uid, call).result()
         intake.note(inside, uid, line).result()
         inside.keep(KEPT_AS, "").result()
         return True
 
     return desk.together(act)
+
+
+def _belongs(inside: Desk, incident: Uid, offer: Uid) -> Uid:
+    """Give the incident the line is of: its own, else the one its call has by now, else a new one."""
+    if incident and inside.knows(incident).result():
+        return incident
+    call = inside.ask(lambda db: views.call(db, offer)).result() if offer else None
+    if call is not None and call.incidents:
+        return call.incidents[0]
+    return incident or inside.ids.uid()
