@@ -169,7 +169,7 @@ class MainWindow(Shell):
             button.setEnabled(self.may_look or name == "desk")
 
     def open_incident(self, incident: bytes) -> None:
-        """Open an incident in the form; a call at hand keeps the form until it is done, and a stranger sees no other."""
+        """Open an incident in the form; a call at hand keeps it until it is done, and a stranger opens none."""
         if self.session.phase in ("talking", "ringing") or not self.may_look:
             return
         self.session.write_without_call()
