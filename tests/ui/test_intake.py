@@ -295,6 +295,66 @@ def test_what_could_not_be_written_stays_and_is_tried_again(screen: Screen, monk
     assert screen.value("landmark") == "depan SD"
 
 
+def in_conflict(screen: Screen, neighbour: Seat) -> None:
+    """The landmark has a value of this desk and one of another."""
+    screen.talking()
+    screen.type("batu merah")
+    screen.enter()
+    screen.settle()
+    uid = screen.window.desk_page.form.incident
+    exchange(screen.seat, neighbour)
+    done(intake.edit(neighbour.desk, uid, {"landmark": Edit("pos kamling")}))
+    screen.type("depan SD")
+    screen.key(Qt.Key.Key_Tab)
+    screen.settle()
+    exchange(screen.seat, neighbour)
+    form = screen.window.desk_page.form
+    screen.until(lambda: form.landmark.rival)
+    screen.settle()
+
+
+@pytest.mark.promise("M3")
+def test_typing_into_a_conflict_replaces_no_value_that_was_not_seen(screen: Screen, neighbour: Seat) -> None:
+    in_conflict(screen, neighbour)
+    form = screen.window.desk_page.form
+    form.landmark.setFocus()
+    screen.type("gereja")
+    screen.settle()
+    screen.type(" tua")
+    screen.key(Qt.Key.Key_Tab)
+    screen.settle()
+    values = {value.value for value in screen.incident().fields["landmark"].values}
+    assert values == {"gereja tua", "pos kamling"}, "the other desk's value was never shown here"
+
+
+@pytest.mark.promise("M3")
+def test_typing_after_the_rivals_were_opened_replaces_those_that_were_shown(screen: Screen, neighbour: Seat) -> None:
+    in_conflict(screen, neighbour)
+    form = screen.window.desk_page.form
+    screen.alt(Qt.Key.Key_Down)
+    assert form.rivals.isVisible()
+    screen.key(Qt.Key.Key_Escape)
+    form.landmark.setFocus()
+    screen.type("gereja")
+    screen.key(Qt.Key.Key_Tab)
+    screen.settle()
+    assert [value.value for value in screen.incident().fields["landmark"].values] == ["gereja"]
+
+
+@pytest.mark.promise("M3")
+def test_rivals_the_person_before_opened_are_not_seen_by_the_next(screen: Screen, neighbour: Seat) -> None:
+    in_conflict(screen, neighbour)
+    screen.seat.staff(operators=2)
+    screen.seat.sign_in("op1")
+    screen.settle()
+    form = screen.window.desk_page.form
+    screen.alt(Qt.Key.Key_Down)
+    assert form.rivals.isVisible()
+    assert len(form.seen("landmark")) == 2
+    screen.seat.sign_in("op2")
+    assert form.seen("landmark") == ()
+
+
 def fails_once(screen: Screen, monkeypatch: pytest.MonkeyPatch, held: bool = False) -> list[Future[Any]]:
     """The store writes the next transaction not at all; `held`: it says so only when the test lets it."""
     real = screen.seat.desk.together

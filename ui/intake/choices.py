@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from ui.i18n import language, tr
+from ui.intake.lines import at_sight
 from ui.theme import Theme
 from ui.widgets import marks
 from ui.widgets.basic import Chip, paint_box
@@ -101,7 +102,7 @@ class PriorityRow(QWidget):
     def show_field(self, field: Field | None) -> None:
         if self.unsaved:
             return
-        self.seen = field.seen if field else ()
+        self.seen = at_sight(field)
         self.rival = bool(field and field.rival)
         face = field.face if field and not self.rival else 0
         self._show(face if isinstance(face, int) else 0)
@@ -152,7 +153,7 @@ class ChipRow(QWidget):
     def show_field(self, field: Field | None) -> None:
         if self.unsaved:
             return
-        self.seen = field.seen if field else ()
+        self.seen = at_sight(field)
         self.rival = bool(field and field.rival)
         chosen = field.face if field and not self.rival else ()
         chosen = chosen if isinstance(chosen, list | tuple) else ()

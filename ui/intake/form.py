@@ -14,9 +14,9 @@ from ui.bridge import Bridge
 from ui.i18n import tr
 from ui.intake.draft import Draft
 from ui.intake.fields import FormFields
-from ui.intake.lines import FieldLine
+from ui.intake.lines import FieldLine, at_sight
 from ui.theme import Theme
-from workstation.domain.rows import CallRow, IncidentView, Uid
+from workstation.domain.rows import CallRow, Dot, Field, IncidentView, Uid
 from workstation.service import views
 from workstation.service.desk import Desk
 
@@ -44,6 +44,7 @@ class IntakeForm(FormFields):
         self.view: IncidentView | None = None
         self.call: CallRow | None = None
         self.first_at: dict[str, int] = {}
+        self._opened: dict[tuple[Uid, str], tuple[Dot, ...]] = {}  # rivals a person has opened, by person and field
         self._asking = False
         self._stale = False
         self._connect()
@@ -85,7 +86,7 @@ class IntakeForm(FormFields):
         """Write what is left and empty the form."""
         self.finish()
         self.draft.begin()
-        self.view, self.call, self.first_at = None, None, {}
+        self.view, self.call, self.first_at, self._opened = None, None, {}, {}
         self.close_rivals()
         for line in self.lines.values():
             line.forget()
@@ -139,12 +140,10 @@ class IntakeForm(FormFields):
 
     # ---------------------------------------------------------------- typing
     def seen(self, name: str) -> tuple[tuple[int, int], ...]:
-        """The dots of the value the form shows for a field: what a write of it replaces."""
+        """The dots this person has seen of a field: what a write of it replaces (promise M3)."""
         line = self.lines.get(name)
-        if line is not None:
-            return tuple(line.seen)
-        field = self.view.fields.get(name) if self.view else None
-        return field.seen if field else ()
+        dots = line.seen if line is not None else at_sight(self.view.fields.get(name) if self.view else None)
+        return (*dots, *self._opened.get((self.desk.person_uid, name), ()))
 
     def _changed(self, name: str, value: object) -> None:
         at_once = not isinstance(self.lines[name], FieldLine)
@@ -278,7 +277,11 @@ class IntakeForm(FormFields):
         indent = self.theme.px(44 + 92)
         self.rival_room.setContentsMargins(indent, 4, 0, 0)
         self.rival_slot.show()
-        self.rivals.show_rivals(self.view.fields[name])
+        self._show_rivals(self.view.fields[name])
+
+    def _show_rivals(self, field: Field) -> None:
+        self.rivals.show_rivals(field)
+        self._opened[self.desk.person_uid, field.name] = self.rivals.seen
 
     def close_rivals(self) -> None:
         self.rivals.field = None
@@ -293,14 +296,14 @@ class IntakeForm(FormFields):
         if field is None or not field.rival:
             self.close_rivals()
         elif field != shown:
-            self.rivals.show_rivals(field)
+            self._show_rivals(field)
 
     def _settle(self, name: str, value: object) -> None:
         """The value taken replaces every one that was shown; none is deleted from the record."""
-        field = self.rivals.field
+        shown, seen = self.rivals.field, self.rivals.seen
         self.close_rivals()
-        if field is not None:
-            self.draft.change(name, value, field.seen, at_once=True)
+        if shown is not None:
+            self.draft.change(name, value, seen, at_once=True)
 
     def retranslate(self) -> None:
         self.setAccessibleName(tr("form.title"))

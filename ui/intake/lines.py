@@ -18,6 +18,11 @@ from workstation.domain.rows import Dot, Field
 MOST = 4000  # characters of one value; the record refuses longer ones
 
 
+def at_sight(field: Field | None) -> tuple[Dot, ...]:
+    """Give the dots of what a form shows of a field by itself: none of rivals, which are seen when they are opened."""
+    return field.seen if field and not field.rival else ()
+
+
 class FieldLine(QLineEdit):
     """A line that edits one field of the incident.
 
@@ -40,8 +45,9 @@ class FieldLine(QLineEdit):
     ) -> None:
         super().__init__(parent)
         self.theme, self.name, self._label, self._hint, self.role = theme, name, label, hint, role
-        self.seen: tuple[Dot, ...] = ()
+        self.seen: tuple[Dot, ...] = ()  # what the line shows; of rivals it shows only how many there are
         self.rival = False
+        self.rivals = 0
         self.unsaved = False
         self._typing = False  # typed in since the focus came
         self._field: Field | None = None
@@ -62,8 +68,9 @@ class FieldLine(QLineEdit):
         if self.unsaved:
             return
         typed = self.value()
-        self.seen = field.seen if field else ()
         self.rival = bool(field and field.rival)
+        self.rivals = len(field.values) if field else 0
+        self.seen = at_sight(field)
         text = "" if self.rival else self.face(field.face if field else None)
         # In the middle of a word the text stays as it is typed: no space trimmed, no zeros put before a digit.
         held = self._typing and field is not None and any(value.value == typed for value in field.values)
@@ -98,7 +105,7 @@ class FieldLine(QLineEdit):
 
     def _mark_rival(self) -> None:
         shown = self.rival and not self.unsaved
-        self.setPlaceholderText(tr("rivals.line", n=len(self.seen)) if shown else self._hint_text())
+        self.setPlaceholderText(tr("rivals.line", n=self.rivals) if shown else self._hint_text())
         if bool(self.property("rival")) != shown:
             self.setProperty("rival", shown)
             self.style().unpolish(self)

@@ -14,7 +14,9 @@ from ui.i18n import tr
 from ui.theme import Theme
 from ui.widgets import marks
 from ui.widgets.basic import Label, paint_box
-from workstation.domain.rows import Field, Value
+from workstation.domain.rows import Dot, Field, Value
+
+MOST = 9  # values, one for each digit
 
 
 class RivalRow(QToolButton):
@@ -73,7 +75,7 @@ class RivalFrame(QFrame):
             row.setParent(None)
             row.deleteLater()
         self.rows = []
-        for number, value in enumerate(field.values[:9], 1):
+        for number, value in enumerate(field.values[:MOST], 1):
             row = RivalRow(self.theme, number, self._words(field.name, value.value), self._who(value), self)
             row.clicked.connect(lambda _on=False, value=value: self._take(value))
             self.column.insertWidget(number - 1, row)
@@ -81,6 +83,11 @@ class RivalFrame(QFrame):
         self.setAccessibleName(tr("rivals.title", n=len(field.values)))
         self.show()
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    @property
+    def seen(self) -> tuple[Dot, ...]:
+        """The dots of the values that are side by side here."""
+        return self.field.seen[:MOST] if self.field else ()
 
     def _who(self, value: Value) -> str:
         parts = [value.desk or tr("rivals.unknown_desk"), figures.wall(value.at, self.zone)]

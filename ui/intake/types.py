@@ -187,7 +187,7 @@ class TypeLine(FieldLine):
         if self.first or (self.type and not rival):
             self.setPlaceholderText("")
         else:
-            self.setPlaceholderText(tr("rivals.line", n=len(self.seen)) if rival else self._hint_text())
+            self.setPlaceholderText(tr("rivals.line", n=self.rivals) if rival else self._hint_text())
         self.update()
 
     def retranslate(self) -> None:
