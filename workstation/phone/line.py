@@ -256,7 +256,7 @@ class Line:
                 log.warning("an event can't be read: %s", error)
                 continue
             if isinstance(event, wire.Hello) and self._outdated(event):
-                self._send(wire.Quit())
+                self._send(wire.Quit(idle=True))
                 continue
             self._take(event)
 

@@ -26,6 +26,7 @@ class Standing:
         self._calls: dict[str, wire.CallFace] = {}
         self._registration = wire.Registration(state="off", reason="", since=0, inbound_at=None)
         self._device = wire.Device(input="", output="", null=False, sentence="")
+        self._notice = ""
         self._muted = False
         self._levels = (0.0, 0.0)
         self._strangers: deque[Stranger] = deque(maxlen=STRANGERS_MOST)
@@ -34,7 +35,7 @@ class Standing:
 
     def engine_lost(self, sentence: str) -> None:
         """No engine answers: nothing rings and nobody talks as far as this desk can know."""
-        self._engine = sentence
+        self._engine, self._notice = sentence, ""
         self._calls.clear()
         self._levels = (0.0, 0.0)
 
@@ -53,6 +54,8 @@ class Standing:
         """Take one event. What was journalled before the last hello is history and changes nothing here."""
         if event.n and event.n <= self._upto:
             return
+        if isinstance(event, wire.Hello | wire.Answered | wire.Ended):
+            self._notice = ""
         match event:
             case wire.Hello():
                 self._engine = ""
@@ -64,6 +67,8 @@ class Standing:
                 self._device = event
             case wire.Muted():
                 self._muted = event.on
+            case wire.Notice():
+                self._notice = event.sentence
             case wire.Scanner():
                 self._strangers.append(Stranger(event.source, event.at, event.method[:METHOD_MOST]))
             case wire.Levels():
@@ -98,7 +103,7 @@ class Standing:
         fresh = inbound_at is not None and now_ms - inbound_at <= PROOF_MS
         return PhoneState(
             line=line,
-            sentence=self._engine or self._registration.reason or self._device.sentence,
+            sentence=self._engine or self._notice or self._registration.reason or self._device.sentence,
             may_ring=not self._engine and fresh,
             ringing=tuple(_ring(face) for face in self._calls.values() if face.state == "ringing"),
             talking=bytes.fromhex(talking.offer) if talking else None,

@@ -135,6 +135,12 @@ class Device(_Event, frozen=True, kw_only=True):
     sentence: str
 
 
+class Notice(_Event, frozen=True, kw_only=True):
+    """What the desk asked for can't be done now; `sentence` says why and what to do. Over with the next call's news."""
+
+    sentence: str
+
+
 class Scanner(_Event, frozen=True, kw_only=True):
     """Something that is neither the registrar nor a listed peer sent a request; it got no answer (promise P1)."""
 
@@ -144,7 +150,7 @@ class Scanner(_Event, frozen=True, kw_only=True):
 
 
 Event: TypeAlias = (
-    Hello | Registration | Ringing | Answered | Held | Resumed | Ended | Levels | Muted | Device | Scanner
+    Hello | Registration | Ringing | Answered | Held | Resumed | Ended | Levels | Muted | Device | Notice | Scanner
 )
 
 
@@ -191,7 +197,11 @@ class Snapshot(_Command, frozen=True, kw_only=True):
 
 
 class Quit(_Command, frozen=True, kw_only=True):
-    """Hang up, sign off at the registrar and end the process."""
+    """Hang up, sign off at the registrar and end the process; with `idle` only where no call rings or is up, else the
+    answer is a `Hello`.
+    """
+
+    idle: bool = False
 
 
 Command: TypeAlias = Answer | Hangup | Hold | Resume | Mute | Ack | Snapshot | Quit

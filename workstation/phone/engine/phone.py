@@ -33,6 +33,8 @@ SCANNER_EVERY_MS = 10_000
 """A scanner is told once in this time for each address; scanners send hundreds a minute."""
 SCANNERS_MOST = 500
 
+NO_PORT = "Port suara habis, penelepon tetap berdering: akhiri satu panggilan, dan lebarkan phone.rtp_ports."
+
 
 class Headset(Sound, Protocol):
     """What the telephone needs of `engine.audio`."""
@@ -158,21 +160,24 @@ class Phone:
 
     # ---------------------------------------------------------------- what the desk wants
     def answer(self, offer: str) -> None:
-        """Take an offer; who talks is held first. What rings no longer is left alone: the event says why."""
+        """Take an offer; who talks is held first. What rings no longer is left alone: the event says why. Without a
+        free port for its sound it rings on.
+        """
         call = self._calls.get(offer)
         if call is None or call.state != "ringing":
             log.info("answer: the offer rings no longer")
             return
-        talking = self._talking()
-        if talking is not None:
-            self._hold(talking)
         host = own_host(self._settings.bind, call.session.peer)
         try:
             call.media = MediaSession(host, self._clock, ports=self._rtp_ports())
         except OSError as error:
-            log.error("no port for RTP: %s", error)
-            call.session.refuse(500, "failed", "no port for RTP")
+            # It rings on: another desk may take it, and a port may come free. Who talks is not put on hold for nothing.
+            log.error("no port for RTP, the caller rings on: %s", error)
+            self._say(wire.Notice(sentence=NO_PORT))
             return
+        talking = self._talking()
+        if talking is not None:
+            self._hold(talking)
         call.answered_at = self._clock.now_ms()
         if call.session.accept(host, call.media.port):
             self._say(wire.Answered(offer=offer, at=call.answered_at))
