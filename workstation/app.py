@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -27,7 +26,7 @@ from workstation.service.desk import Desk
 from workstation.service.numbers import read_number
 from workstation.service.status import LinkWord
 from workstation.service.unfinished import take_up_line
-from workstation.settings import Settings
+from workstation.settings import Settings, hub_token
 from workstation.store import Changes, Store
 from workstation.store.keys import store_key
 
@@ -155,7 +154,10 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
         def jitter() -> float:
             return int.from_bytes(ids.secret(4), "big") / 2**32
 
-        return Replica(store, settings.hub.url, _hub_token(settings), clock, jitter, link.take, desk=settings.desk.name)
+        hub = settings.hub
+        return Replica(
+            store, hub.url, _hub_token(settings), clock, jitter, link.take, desk=settings.desk.name, ca_file=hub.ca_file
+        )
 
     store.listen(lambda changes: announce.changed(changes))
     return Desktop(settings, store, desk, announce, call, sync)
@@ -169,12 +171,10 @@ def phone_settings(settings: Settings) -> PhoneSettings:
 
 def _hub_token(settings: Settings) -> str:
     """The site's token for the hub; "" where there is none, and then the hub says so (promise S4)."""
-    if not settings.hub.token_file:
-        return ""
     try:
-        return Path(settings.hub.token_file).read_text(encoding="utf-8").strip()
+        return hub_token(settings.hub)
     except OSError as error:
-        log.error("the hub's token can't be read: %s", error.strerror)
+        log.error("the hub's token can't be read: %s", error.strerror or error)
         return ""
 
 

@@ -22,7 +22,7 @@ from workstation.phone.settings import BadPhoneSetting, split_host
 from workstation.phone.settings import PhoneSettings as EngineSettings
 from workstation.reach import ask_hub, ask_registrar
 from workstation.service import catalogue
-from workstation.settings import Settings
+from workstation.settings import Settings, hub_token
 from workstation.store import Database, StoreFailed, reads
 from workstation.store.cipher import OLDEST, dbapi2, library_version
 from workstation.store.database import open_for_reading
@@ -189,13 +189,11 @@ def _hub(settings: Settings, clock: Clock) -> Iterator[Check]:
     if not settings.hub.url:
         yield Check("hub", LOOK, "no hub is set: the desk works alone", "set hub.url")
         return
-    token = ""
-    if settings.hub.token_file:
-        try:
-            token = Path(settings.hub.token_file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            yield Check("hub", FAILED, f"the hub's token cannot be read: {error.strerror}", "see hub.token_file")
-            return
+    try:
+        token = hub_token(settings.hub)
+    except OSError as error:
+        yield Check("hub", FAILED, f"the hub's token cannot be read: {error.strerror}", "see hub.token_file")
+        return
     answer = ask_hub(settings, token, clock)
     remedy = "" if answer.ok else "check the network and the hub; until then the desk works alone"
     yield Check("hub", GOOD if answer.ok else FAILED, answer.sentence, remedy)

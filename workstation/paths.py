@@ -62,11 +62,6 @@ class Places:
         return self.folder / "engine.journal"
 
     @property
-    def engine(self) -> Path:
-        """Where the running engine can be reached, and its auth key; mode 0600."""
-        return self.folder / "engine.toml"
-
-    @property
     def crash(self) -> Path:
         return self.folder / "last-crash.txt"
 

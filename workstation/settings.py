@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import re
 import tomllib
 import types
@@ -100,6 +102,22 @@ class HubSettings:
     url: str = field(default="", metadata=_read(_url))
     token_file: str = ""
     ca_file: str = ""
+
+
+def hub_token(hub: HubSettings) -> str:
+    """Read the site's token: the first line of its file, "" where none is set.
+
+    Raises OSError; PermissionError also where others could read the file.
+    """
+    if not hub.token_file:
+        return ""
+    with Path(hub.token_file).open(encoding="utf-8", errors="replace") as file:
+        if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
+            raise PermissionError(errno.EACCES, f"{hub.token_file} can be read by others: chmod 600 it")
+        return file.readline(TOKEN_MOST).strip()
+
+
+TOKEN_MOST = 4096
 
 
 @dataclass(frozen=True, slots=True)

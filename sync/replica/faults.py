@@ -8,6 +8,7 @@ from sync import protocol
 
 DOWN: Final = "Hub tidak terjangkau; meja tetap bekerja, periksa kabel jaringan atau beri tahu IT."
 STRANGE: Final = "Jawaban hub tidak dapat dibaca; beri tahu IT untuk memeriksa alamat hub."
+UNTRUSTED: Final = "Sertifikat hub tidak dipercaya; minta IT memeriksa hub.ca_file dan alamat hub."
 BROKEN: Final = "Sinkronisasi meja ini terganggu dan diulang terus; beri tahu IT bila tidak pulih dalam 5 menit."
 OFF: Final = "Belum ada hub; meja bekerja sendiri, IT dapat mengisi alamat hub di pengaturan."
 _SENTENCES: Final = {
@@ -42,6 +43,13 @@ class Strange(LinkFault):
 
     state = "refused"
     sentence = STRANGE
+
+
+class Untrusted(LinkFault):
+    """The peer shows no certificate of the authority we trust, or that authority's file can't be read."""
+
+    state = "refused"
+    sentence = UNTRUSTED
 
 
 class Refused(LinkFault):

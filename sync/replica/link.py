@@ -6,6 +6,7 @@ Imported on the sync thread only: httpx costs a tenth of a second that the desk'
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeVar
@@ -16,7 +17,7 @@ import httpx_sse
 import msgspec
 
 from sync import protocol
-from sync.replica.faults import LinkDown, Refused
+from sync.replica.faults import LinkDown, Refused, Untrusted
 
 T = TypeVar("T")
 CONNECT_S: Final = 5.0
@@ -37,9 +38,12 @@ class Event:
 
 
 class Link:
-    """Requests to one peer. Raises `LinkDown` where no usable answer came, `Refused` where the peer said no."""
+    """Requests to one peer. Raises `LinkDown` where no usable answer came, `Refused` where the peer said no.
 
-    def __init__(self, url: str, token: str, *, answer_s: float = ANSWER_S) -> None:
+    `ca_file`: the only authority an https peer is believed by, PEM; "" = those of the system. Raises `Untrusted`.
+    """
+
+    def __init__(self, url: str, token: str, *, answer_s: float = ANSWER_S, ca_file: str = "") -> None:
         parts = urlsplit(url)
         self.through = parts.netloc
         # trust_env off: a proxy of the person's environment must not see the site's token.
@@ -48,6 +52,7 @@ class Link:
             headers={"user-agent": f"tahuri/{protocol.PROTOCOL}"} | _bearer(token),
             timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s)),
             trust_env=False,
+            verify=_trusted(ca_file) if ca_file else True,
             follow_redirects=False,
         )
 
@@ -98,6 +103,14 @@ async def _bounded(response: httpx.Response) -> bytes:
     return bytes(pieces)
 
 
+def _trusted(ca_file: str) -> ssl.SSLContext:
+    """The site's own authority, and no other."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise Untrusted(f"hub.ca_file {ca_file} can't be used: {error.strerror or error}") from error
+
+
 def _bearer(token: str) -> dict[str, str]:
     """The header that shows the token; none for a token no header can carry, so that the hub says 401 in its words."""
     token = token.strip()
@@ -109,6 +122,8 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, httpx_sse.SSEError, httpx.StreamError) as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise Untrusted(f"{type(error).__name__}: {error}") from error
         raise LinkDown(f"{type(error).__name__}: {error}") from error
 
 

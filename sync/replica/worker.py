@@ -31,6 +31,7 @@ class Replica:
 
     `rng` gives numbers in [0, 1) for the jitter. `on_status` is called on the sync thread; it must return soon, and
     may be a Qt signal's `emit`. Neither a fault of the link nor an exception anywhere ends the thread.
+    `ca_file` is the authority an https hub is believed by.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Replica:
         *,
         desk: str = "",
         site: str = "",
+        ca_file: str = "",
         timing: Timing | None = None,
     ) -> None:
+        self._ca_file = ca_file
         self._log, self._url, self._token, self._asker = store, url, token, Asker(desk, site)
         self._clock, self._rng, self._on_status = clock, rng, on_status
         self._timing = timing or Timing()
@@ -128,7 +131,7 @@ class Replica:
 
         peer.settled = False
         try:
-            async with Link(self._url, self._token, answer_s=self._timing.answer_s) as link:
+            async with Link(self._url, self._token, answer_s=self._timing.answer_s, ca_file=self._ca_file) as link:
                 session = self._session(link, peer)
                 await self._watched(session)
         except LinkFault as fault:

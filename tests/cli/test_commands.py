@@ -231,7 +231,8 @@ def test_the_doctor_reaches_a_hub_and_reads_its_clock(settings: Path, tmp_path: 
     folder.mkdir()
     with HubProcess(folder) as hub:
         token = tmp_path / "token"
-        token.write_text(TOKEN)
+        token.touch(0o600)
+        token.write_text(f"{TOKEN}\nthe token of this site\n")
         with settings.open("a") as more:
             more.write(f'[hub]\nurl = "{hub.url}"\ntoken_file = "{token}"\n')
         _, found = checks("--settings", settings)
@@ -240,6 +241,9 @@ def test_the_doctor_reaches_a_hub_and_reads_its_clock(settings: Path, tmp_path: 
         _, found = checks("--settings", settings)
         assert found["hub"][0] == "failed" and "token" in found["hub"][1]
         assert "hub clock" not in found
+        token.chmod(0o640)
+        _, found = checks("--settings", settings)
+        assert found["hub"][0] == "failed" and "chmod 600" in found["hub"][1]
 
 
 def test_the_doctor_tells_what_is_taken_and_who_does_not_answer(settings: Path) -> None:
