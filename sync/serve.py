@@ -204,7 +204,8 @@ class Service:
                 yield f"event: {'beat' if now_id == last_id else 'new'}\nid: {now_id}\ndata:\n\n".encode()
                 last_id = now_id
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(listener.wait(), self._limits.heartbeat_s)
+                    async with asyncio.timeout(self._limits.heartbeat_s):
+                        await listener.wait()
         finally:
             self.feed.leave(replica, listener)
 

@@ -70,6 +70,8 @@ class Shell(QMainWindow):
         self.status = StatusBar(theme, root)
         self.desk_page = DeskPage(desk, bridge, theme, self.zone, root)
         self.sign_in_page = SignInPage(desk, bridge, theme, root)
+        for page in (self.desk_page, self.sign_in_page):
+            page.hide()  # until it is its turn: a child is shown with its window
         self.pages = Pages(
             {
                 "desk": lambda: self.desk_page,

@@ -116,8 +116,10 @@ class Session:
             await self._exchange()
             self._peer.settled = True
             self._reporter.become("up")
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the wake-up.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._timing.poll_s)
+                async with asyncio.timeout(self._timing.poll_s):
+                    await self._wake.wait()
             if self._clock.monotonic_s() >= greet_at_s:
                 await self._greet()
                 greet_at_s = self._clock.monotonic_s() + self._timing.poll_s

@@ -1,4 +1,4 @@
-"""How fast a call rings: INVITE to 180, to the event at the desk's line, and to the painted form (not with `--no-form`).
+"""How fast a call rings: INVITE to 180, to the event at the desk's line, to the painted form (not with `--no-form`).
 
 Caller, engine and desk are processes of their own, as they are in a centre. In the same run a bare UDP echo in a third
 process answers a datagram of the same size: what the machine itself takes for the way there and back.

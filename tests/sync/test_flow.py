@@ -222,6 +222,24 @@ def test_the_thread_ends_whatever_the_wire_does(desks: tuple[Desk, Desk], wire: 
     second.disconnect()
 
 
+@pytest.mark.promise("S4")
+@pytest.mark.parametrize("again", range(4))
+def test_the_thread_ends_when_told_to_in_the_moment_it_is_woken(desks: tuple[Desk, Desk], again: int) -> None:
+    first, _ = desks
+    first.until("up")
+    replica = first.replica
+    assert replica is not None
+
+    def both() -> None:
+        replica._wake.set()
+        replica._stopping.set()
+
+    # The waker must be waiting for the wake-up, so that both come to it in one turn of the loop.
+    wait_until(lambda: not replica._wake.is_set(), 5)
+    replica._on_loop(both)
+    assert replica.stop(5), "the sync thread did not end"
+
+
 def test_without_a_hub_the_desk_says_so_and_counts(tmp_path: Path) -> None:
     with Desk(tmp_path, "AMB-1") as desk:
         desk.connect("")

@@ -114,8 +114,10 @@ class Registration:
             wait = await self._once(failures)
             failures = 0 if self.standing.state == "registered" else failures + 1
             self._hurry.clear()
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._hurry.wait()
 
     async def _once(self, failures: int) -> float:
         """Register once; how many seconds until the next time."""
