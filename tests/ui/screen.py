@@ -70,6 +70,7 @@ class Screen:
         state = PhoneState(
             str(more.get("line", "registered")), "", bool(more.get("may_ring", True)), ringing, talking, since,
             bool(more.get("held", False)), bool(more.get("muted", False)), "Headset", "Headset", False, 0.4, 0.8,
+            notice=str(more.get("notice", "")),
         )  # fmt: skip
         self.bridge.tell_phone(state)
         self.settle()

@@ -362,3 +362,18 @@ def test_sound_levels_touch_only_their_meters(screen: Screen, monkeypatch: pytes
     assert laid == []
     screen.bridge.tell_phone(replace(state, held=True, rx_level=1.0))
     screen.until(lambda: bool(laid))
+
+
+def test_what_the_line_can_not_do_is_said_while_it_rings_and_talks(screen: Screen) -> None:
+    said = "Port suara habis, penelepon tetap berdering."
+    strip = screen.window.strip
+    offer = screen.ring()
+    ring = screen.rings[offer]
+    screen.line((ring,), notice=said)
+    assert strip.under.text() == said
+    screen.line((ring,))
+    assert strip.under.text() != said
+    screen.answered(offer, notice=said)
+    assert strip.under.text() == said
+    screen.line((), offer)
+    assert strip.under.text() != said

@@ -185,6 +185,9 @@ class Strip(QFrame):
             self.under.tint("text2")
         else:
             under = self._line_words()
+        if state is not None and state.notice:
+            under = figures.plain(state.notice)
+            self.under.tint("amber")
         self.under.show_text(under)
         self.setAccessibleName(f"{self.head.text()}. {under}")
 
@@ -232,7 +235,7 @@ class Strip(QFrame):
             self.timer.show_text(figures.timer((now_ms - since) / 1000))
             self.you.show_level(0.0 if state.muted else state.tx_level)
             self.caller.show_level(state.rx_level)
-        elif self.wrapping_up:
+        elif self.wrapping_up and not (state is not None and state.notice):
             words = self._wrap_words()
             if words != self.under.text():
                 self.under.show_text(words)

@@ -324,3 +324,4 @@ class PhoneState:
     rx_level: float  # 0..1
     tx_level: float  # 0..1
     strangers: tuple[Stranger, ...] = ()  # the last 50, oldest first
+    notice: str = ""  # why what was just asked of the line can't be done, and what to do

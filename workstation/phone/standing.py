@@ -116,6 +116,7 @@ class Standing:
             rx_level=self._levels[0],
             tx_level=self._levels[1],
             strangers=tuple(self._strangers),
+            notice=self._notice,
         )
 
 
