@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from threading import Event
+
 import pytest
 
 from tests.service.desks import NOW, exchange, hand, opened, ring
@@ -116,3 +118,19 @@ def test_one_person_leaves_when_another_sits_down(desk: Desk) -> None:
     people.sign_in(desk, "op1", PIN).result()
     rows = desk.ask(lambda db: views.desks(db, NOW)).result()
     assert [(row.name, row.person, row.state) for row in rows] == [("Meja 3", "Operator 1", "ready")]
+
+
+@pytest.mark.usefixtures("quick_secrets")
+def test_what_was_written_right_before_signing_out_names_who_wrote_it(desk: Desk) -> None:
+    enrol_lead(desk)
+    person = people.sign_in(desk, "kepala1", PIN).result()
+    incident = desk.ids.uid()
+    held = Event()
+    busy = desk.store.write(lambda _tx: held.wait(5))
+    written = desk.together(lambda inside: intake.open_incident(inside, incident).result())
+    desk.person = None
+    held.set()
+    busy.result()
+    written.result()
+    opened = desk.ask(lambda db: reads.ops_of(db, incident)).result()
+    assert [op.person for op in opened] == [person.uid]

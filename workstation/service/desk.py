@@ -141,7 +141,9 @@ class Desk:
         """Run `fn` with a desk whose writes all fall into one transaction: all of them stand, or none."""
         if self._tx is not None:
             return _done(fn, self)
-        return then(self.store.write(lambda tx: fn(self._inside(tx))), lambda written: written.value)
+        # The person of this moment: who signs out right after has still written this.
+        seat = copy.copy(self)
+        return then(self.store.write(lambda tx: fn(seat._inside(tx))), lambda written: written.value)
 
     def knows(self, entity: Uid) -> Pending[bool]:
         """Say whether any op of the record speaks of an entity."""
