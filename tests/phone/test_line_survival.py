@@ -222,7 +222,6 @@ def test_an_engine_that_can_not_start_is_told_in_a_sentence(tmp_path: Path) -> N
         told.line.stop()
 
 
-@pytest.mark.promise("P4")
 @pytest.mark.expected_log("ended with")
 def test_a_port_another_program_has_is_named_with_the_remedy_and_taken_once_free(tmp_path: Path) -> None:
     with Raw(free_port()) as other:
