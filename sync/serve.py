@@ -138,7 +138,7 @@ class Service:
                 return turned.response()
             except ClientDisconnect:
                 return Response(status_code=400)
-            except Exception:
+            except Exception:  # whatever it was, the desk gets an answer and the hub goes on
                 log.exception("%s failed", request.url.path)
                 return Turned(500, "fault", "The hub could not do this; its log tells why.").response()
 

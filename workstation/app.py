@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from sync.replica import Replica
+    from ui.main_window import MainWindow
     from workstation.phone.line import Line
 
 log = logging.getLogger("tahuri.app")
@@ -183,7 +184,7 @@ class Shown:
     """A desk with its screen."""
 
     desktop: Desktop
-    window: QWidget
+    window: MainWindow
 
     def close(self, *, quit_engine: bool = False) -> None:
         self.window.close()

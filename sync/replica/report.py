@@ -61,7 +61,7 @@ class Reporter:
             self.dirty.clear()
             try:
                 await self.tell()
-            except Exception:
+            except Exception:  # telling may fail in any way; the loop never dies (S4)
                 log.exception("the status of the link could not be told")
             await asyncio.sleep(self._report_s)
 

@@ -85,7 +85,7 @@ class Replica:
         while not self._told_to_stop.is_set():
             try:
                 asyncio.run(self._main())
-            except Exception:
+            except Exception:  # whatever it was, the thread goes on (S4)
                 log.exception("the sync loop failed and begins again")
                 self._told_to_stop.wait(self._timing.retry_most_s)
 
@@ -141,7 +141,7 @@ class Replica:
         except ProtocolError as error:
             self._reporter.become("refused", faults.STRANGE)
             log.warning("the hub gave what can't be taken: %s", error)
-        except Exception:
+        except Exception:  # whatever it was, another session begins (S4)
             self._reporter.become("down", faults.BROKEN)
             log.exception("a session failed; another begins")
         return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+from ui.main_window import MainWindow
 from workstation.app import Shown, open_window
 from workstation.service import people
 from workstation.settings import load
@@ -22,25 +23,25 @@ from workstation.settings import load
 class Watcher(QObject):
     """Notes the first painting that shows a ring, and the first that shows its form with what the record knows."""
 
-    def __init__(self, window: object) -> None:
+    def __init__(self, window: MainWindow) -> None:
         super().__init__()
         self._window = window
         self._seen: dict[str, dict[str, float]] = {}
         self._known = b""
         self._told: set[str] = set()
-        window.session.call_known.connect(self._knows)  # type: ignore[attr-defined]
+        window.session.call_known.connect(self._knows)
 
     def _knows(self) -> None:
-        self._known = self._window.session.offer  # type: ignore[attr-defined]
-        self._window.desk_page.form.update()  # type: ignore[attr-defined]
+        self._known = self._window.session.offer
+        self._window.desk_page.form.update()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Paint:
-            ring = self._window.ring  # type: ignore[attr-defined]
-            form = self._window.desk_page.form  # type: ignore[attr-defined]
+            ring = self._window.ring
+            form = self._window.desk_page.form
             if watched is ring and ring.ring is not None:
                 self._painted(ring.ring.offer.hex(), "ring")
-            elif watched is form and self._known and self._known == self._window.session.offer:  # type: ignore[attr-defined]
+            elif watched is form and self._known and self._known == self._window.session.offer:
                 self._painted(self._known.hex(), "form")
         return False
 
@@ -62,7 +63,7 @@ def _sign_in(shown: Shown) -> None:
     desk = shown.desktop.desk
     people.enrol(desk, "kepala1", "Kepala 1", "lead", "112112").result(30)
     person = people.sign_in(desk, "kepala1", "112112").result(30)
-    shown.window.sign_in_page.signed_in.emit(person)  # type: ignore[attr-defined]
+    shown.window.sign_in_page.signed_in.emit(person)
 
 
 def main() -> None:
