@@ -11,10 +11,10 @@ import contextlib
 import hmac
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -29,8 +29,7 @@ T = TypeVar("T")
 _MSGPACK: Final = "application/msgpack"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one peer may ask of this process."""
 
     frame_bytes: int = protocol.FRAME_BYTES + protocol.FRAME_OVERHEAD

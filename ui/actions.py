@@ -7,8 +7,8 @@ Text of an action: `action.<id>` in the word files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
@@ -20,8 +20,7 @@ STAFF = ("operator", "lead")
 PAGES = ("desk", "calls", "board", "map", "search", "shift", "handover", "unsent")
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing a person can do. `keys` in Qt's portable words ("Ctrl+Return"); `group` is its place in the overlay."""
 
     id: str

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from PySide6.QtCore import QRect
 
 GAP = 8
 ROW, HEAD = 27, 27  # a row of the board and its head, px at 100 %
 
 
-@dataclass(frozen=True, slots=True)
-class Zones:
+class Zones(Struct, frozen=True):
     """The zones of the desk's page. `columns`: 3, 2 (A and one column with tabs) or 1 (all as tabs)."""
 
     columns: int

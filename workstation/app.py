@@ -12,9 +12,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
@@ -41,8 +43,7 @@ log = logging.getLogger("tahuri.app")
 TAKE_UP_S = 10.0
 
 
-@dataclass(slots=True)
-class Announce:
+class Announce(Struct):
     """Where news goes that comes on other threads; the screen puts its bridge in."""
 
     changed: Callable[[Changes], None] = lambda _: None
@@ -179,8 +180,7 @@ def _hub_token(settings: Settings) -> str:
         return ""
 
 
-@dataclass(slots=True)
-class Shown:
+class Shown(Struct):
     """A desk with its screen."""
 
     desktop: Desktop

@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 import resources
 from workstation.crash import VERSION, last
@@ -37,8 +39,7 @@ EARLIEST_MS: Final = 1_767_225_600_000
 """A clock before the year this program was built in (2026) is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One finding: `state` good, look (works, but not as it should) or failed; `remedy` "" = nothing to be done."""
 
     name: str

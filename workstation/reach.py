@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from sync import protocol
 from workstation.domain.hlc import Clock
@@ -19,8 +19,7 @@ DEADLINE_S = 3.0
 ANSWER_MOST = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back; `offset_ms` is the other clock minus ours, None = not told."""
 
     ok: bool

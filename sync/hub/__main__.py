@@ -6,12 +6,12 @@ import json
 import logging
 import socket
 import sys
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
 
 import click
+from msgspec import Struct
 
 from sync.hub import settings
 from sync.hub.log.sqlite import LogRefused, open_log
@@ -25,8 +25,7 @@ from workstation.log import veiled
 WRONG_SETTING: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(Struct, frozen=True):
     """What is said on standard output, for a person or, one object a line, for a program. Never a secret."""
 
     as_json: bool

@@ -6,9 +6,10 @@ import os
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from workstation.domain.ids import Ids
 
@@ -23,8 +24,7 @@ class SettingWrong(Exception):
     """A setting that can't be used; the text is one sentence that says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A secret kept in a file; `made` tells that the file was not there before."""
 
     path: Path

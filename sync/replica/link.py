@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from typing import Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import httpx_sse
 import msgspec
+from msgspec import Struct
 
 from sync import protocol
 from sync.replica.faults import LinkDown, Refused, Untrusted
@@ -29,8 +29,7 @@ _ANSWER_LIMIT: Final = 2 * (protocol.FRAME_BYTES + protocol.FRAME_OVERHEAD)
 _RETRY_AFTER_LIMIT_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One word from the peer's stream: `new` is false for a heartbeat."""
 
     id: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from sync import protocol
 
@@ -12,8 +13,7 @@ BATCH: Final = protocol.FRAME_OPS
 _GROW_AFTER: Final = 4
 
 
-@dataclass(slots=True)
-class Peer:
+class Peer(Struct):
     """The other side, as last heard. `vector` is only ever what the peer itself said."""
 
     epoch: bytes = b""

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from sync import protocol
 from sync.log import DeskLog, opened
@@ -27,8 +28,7 @@ _CORRECTIONS: Final = 3
 """How often in a row a peer may correct our idea of its vector before that counts as a fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """How the loop paces itself, seconds."""
 
     retry_least_s: float = 0.25
@@ -40,8 +40,7 @@ class Timing:
     report_s: float = 0.1  # least time between two reports
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Struct, frozen=True):
     """Who the desk says it is; what it may see is the peer's to decide."""
 
     desk: str

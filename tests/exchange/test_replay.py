@@ -5,12 +5,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 import resources
 from tests.service.desks import a_desk

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.service.desks import NOW, hand, opened, ring
 from workstation.domain.rows import LinkStatus, Sync

@@ -9,11 +9,11 @@ import socket
 import stat
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from sync.hub.settings import listening
 from tests.sync.desks import QUICK, Desk, until_in_step

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from starlette.responses import PlainTextResponse, Response
 
 from sync.protocol import GAP, Ack, Page, Refusal, Welcome

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.ui.rows import assignment, row
 from ui.board.order import Show, grouped, heading, is_late, narrowed, next_turn

@@ -347,7 +347,7 @@ def test_the_clocks_of_a_call_follow_the_record(screen: Screen) -> None:
 
 @pytest.mark.promise("U4")
 def test_sound_levels_touch_only_their_meters(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     screen.talking()
     window = screen.window

@@ -6,9 +6,9 @@ The command `doctor` looks at much more, from outside and without the desk runni
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
+from msgspec import Struct
 from PySide6.QtCore import QEvent, QRectF
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -31,8 +31,7 @@ SKEW_MS = 2000
 DESKS_SAID = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing looked at: `name` a word key, `state` bad, look or good, `sentence` what is so."""
 
     name: str

@@ -7,9 +7,9 @@ shown is how much of that hour is left, so an older look-alike steps back. Text 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
+from msgspec import Struct
 from PySide6.QtCore import QRectF, Signal
 from PySide6.QtWidgets import QWidget
 
@@ -27,8 +27,7 @@ from workstation.service.desk import Desk
 WITHIN_MS = 60 * 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Twin:
+class Twin(Struct, frozen=True):
     """One look-alike; `near` is 0..1, 1 = opened at the same moment."""
 
     row: BoardRow

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
+from msgspec import Struct
 from PySide6.QtCore import QRectF, Signal
 from PySide6.QtWidgets import QWidget
 
@@ -26,8 +26,7 @@ SHOWN_MOST = 3
 CALL_BACK_SPAN_MS = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """One thing to do. `number` = whom to call, else `incident` is what to open; `due_at` runs, `since_at` ages."""
 
     key: str

@@ -5,10 +5,10 @@ Nothing here is ever assumed: an agency is notified only by the operator's read-
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
+from msgspec import Struct
 from PySide6.QtCore import (
     QAbstractListModel,
     QEvent,
@@ -52,8 +52,7 @@ NEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AgencyRow:
+class AgencyRow(Struct, frozen=True):
     """One agency: proposed by the type (`assignment` None, `wanted` = will be told) or at work."""
 
     agency: str

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ui.bridge import Bridge
@@ -170,8 +170,7 @@ class Draft(QObject):
         self._landed(to, frozenset(edits))
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """The incident and call a write belongs to; `new` = the write opens the incident unless an earlier one has."""
 
     incident: Uid

@@ -8,10 +8,10 @@ that first wants it: a ring must not wait for seventy names. Marks go on top.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import cos, pi, sin, sqrt
 from typing import cast
 
+from msgspec import Struct
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
@@ -43,8 +43,7 @@ UNKNOWN_AREA_KM2 = 2.0
 BASES_MOST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Where the caller is taken to be: a point, and how far it may be off."""
 
     village: str

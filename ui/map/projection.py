@@ -5,9 +5,10 @@ Metres per degree after the WGS 84 ellipsoid at the centre's latitude (series as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import cos, hypot, radians
 
+from msgspec import Struct
+from msgspec.structs import replace
 from PySide6.QtCore import QPointF
 
 SPAN_LEAST_M = 400.0
@@ -29,8 +30,7 @@ def distance_m(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     return hypot((lat2 - lat1) * north, (lon2 - lon1) * east)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What part of the world is shown: the centre in degrees, `span_m` metres across the width."""
 
     lat: float
@@ -46,8 +46,7 @@ class View:
         return replace(self, lat=self.lat + north * self.span_m / per_lat, lon=self.lon + east * self.span_m / per_lon)
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """A view laid into a widget of `width` x `height` px."""
 
     view: View

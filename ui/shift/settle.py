@@ -7,9 +7,9 @@ both side by side again. Nothing is decided by a key pressed elsewhere: digits a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
+from msgspec import Struct
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QSizePolicy, QWidget
@@ -30,8 +30,7 @@ from workstation.service.desk import Desk
 Key = tuple[bytes, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """A decision this lead made here, kept so that it can be taken back."""
 
     incident: bytes

@@ -6,8 +6,8 @@ Ten times a second only the running clocks' own rectangles are repainted, and on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from PySide6.QtCore import QEvent, QPointF, QRectF
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
@@ -18,8 +18,7 @@ from ui.theme import Theme, clock_state
 from ui.widgets import marks
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One clock of the call. Times in ms UTC: `from_at` None = not started, `to_at` None = still running."""
 
     key: str
@@ -39,8 +38,7 @@ class Stage:
         return self.from_at is not None and self.to_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
+class Face(Struct, frozen=True):
     """What of a clock is on the screen; equal faces need no repaint."""
 
     text: str

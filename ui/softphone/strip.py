@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from PySide6.QtCore import QEvent, QRectF, QSize, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
@@ -18,8 +17,7 @@ from ui.widgets.basic import Button, Label, Line
 from workstation.domain.rows import PhoneState
 
 
-@dataclass(frozen=True, slots=True)
-class OnLine:
+class OnLine(Struct, frozen=True):
     """What the strip says of the call at hand; `earlier_24h` None = not looked up yet."""
 
     number: str

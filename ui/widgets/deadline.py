@@ -5,8 +5,9 @@ One reading for the board, the queue and the lists, so that the same target neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from ui import figures
 
@@ -21,8 +22,7 @@ class Pace(StrEnum):
     BREACH = "breach"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a clock cell says: its text and its pace."""
 
     text: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt, Signal
 
 from ui.i18n import tr
@@ -26,8 +26,7 @@ class Repaint(IntEnum):
     MINUTE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[R]):
+class Column(Struct, Generic[R], frozen=True):
     """One column: width in px at scale 1, 0 = takes what is left; `paint` draws a cell, `text` says it to a reader.
 
     Both are given the row and the time in ms UTC. Where the table is too narrow (large text, a small window) the column
@@ -46,8 +45,7 @@ class Column(Generic[R]):
     least: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A heading between rows, with the number of rows under it."""
 
     key: str

@@ -7,8 +7,9 @@ outside it cannot change its call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from workstation.domain.ids import Uid
 from workstation.domain.merge import Entry, State
@@ -20,8 +21,7 @@ KEY_GAP_MS: Final = 3_600_000
 """A join header seen again after this long is another call: exchanges count from the start again after a restart."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Offer:
+class Offer(Struct, frozen=True, order=True):
     """What joining looks at.
 
     `number` is E.164 where known, else as shown; "" = none came. `key` is the join header's value.
@@ -157,8 +157,7 @@ def _chain_around(rings: Rings, trait: str, value: str, at: int, gap_ms: int) ->
             yield offer
 
 
-@dataclass(frozen=True, slots=True)
-class OfferStanding:
+class OfferStanding(Struct, frozen=True):
     """How one ring went. `status`: ringing, talking, held, ended; `reason` why it ended."""
 
     status: str
@@ -186,8 +185,7 @@ def _turn(entry: Entry) -> tuple[int, int, int]:
     return (entry.hlc, entry.replica, entry.seq)
 
 
-@dataclass(frozen=True, slots=True)
-class CallStanding:
+class CallStanding(Struct, frozen=True):
     """How a call went.
 
     `offer` is the answered one, else the first; `status`: ringing, talking, held, ended, abandoned.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from workstation.domain.ids import Uid
 
 _NONE: Final[frozenset[Uid]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """Uids of what changed, by kind of entity; `local` is true when a person or the phone of this desk did it."""
 
     offers: frozenset[Uid] = _NONE

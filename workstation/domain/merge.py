@@ -7,8 +7,9 @@ never raises on what a peer wrote; what does not fit is left out of the state an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct, field
 
 from workstation.domain.ids import Uid
 from workstation.domain.ops import KINDS, Body, Dot, Effect, Op, as_at, as_dot, as_text, upcast
@@ -51,8 +52,7 @@ class Entry(NamedTuple):
         return (self.replica, self.seq)
 
 
-@dataclass(slots=True)
-class Register:
+class Register(Struct):
     """A multi-value register with a last-writer face.
 
     `live` are the writes nobody replaced, `gone` every dot named as replaced: it keeps those whose write has not
@@ -101,8 +101,7 @@ def _likeness(value: object) -> tuple[str, str]:
     return (type(value).__name__, repr(value))
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """What an entity is: its first facts, registers by field, and entries by dot. Changed only by `apply`.
 
     `seen` is the entity type the ops so far speak of, "" when none of their kinds is known here.

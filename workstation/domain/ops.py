@@ -7,9 +7,10 @@ are kept and forwarded. `check` stands only at the door through which this desk'
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct, field
 
 from workstation.domain.ids import UID_BYTES, Uid
 
@@ -73,8 +74,7 @@ TEXT, COUNT, NUMBER, NAMES, UID, OPTIONAL_UID, DOT, STAMP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A kind's entity type ("" = the entity of the entry it names), effect and body."""
 
     entity: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 Uid = bytes
 Dot = tuple[int, int]
@@ -32,8 +33,7 @@ class Step(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """One live value of a field, with who wrote it; `dots` of all live values are what an edit replaces."""
 
     value: object
@@ -44,8 +44,7 @@ class Value:
     local: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A field's face first, then its rivals; more than one value is a conflict."""
 
     name: str
@@ -65,8 +64,7 @@ class Field:
         return tuple(value.dot for value in self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """One line of the narrative; `corrects` names the entry it puts right."""
 
     dot: Dot
@@ -78,8 +76,7 @@ class Note:
     sync: Sync
 
 
-@dataclass(frozen=True, slots=True)
-class AssignmentRow:
+class AssignmentRow(Struct, frozen=True):
     """One agency's part in an incident and its clock stamps in ms UTC (None = not yet)."""
 
     uid: Uid
@@ -99,8 +96,7 @@ class AssignmentRow:
     late: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BoardRow:
+class BoardRow(Struct, frozen=True):
     """One incident as the board shows it.
 
     `deadline_at` is the next target (None = no clock runs), `deadline` its catalogue key.
@@ -127,8 +123,7 @@ class BoardRow:
     deadline_agency: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentView:
+class IncidentView(Struct, frozen=True):
     """One incident whole, for the form."""
 
     row: BoardRow
@@ -139,8 +134,7 @@ class IncidentView:
     disposition: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallRow:
+class CallRow(Struct, frozen=True):
     """One caller's session: all offers joined (promise M11). `status`: ringing, talking, held, ended, abandoned."""
 
     uid: Uid
@@ -164,8 +158,7 @@ class CallRow:
     sync: Sync
 
 
-@dataclass(frozen=True, slots=True)
-class AbandonedRow:
+class AbandonedRow(Struct, frozen=True):
     """Abandoned calls grouped by number; "" = no number, cannot be called back."""
 
     number: str
@@ -176,8 +169,7 @@ class AbandonedRow:
     call_back_due_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ConflictRow:
+class ConflictRow(Struct, frozen=True):
     """One field of one incident with rival values, for the shift lead."""
 
     incident: Uid
@@ -187,8 +179,7 @@ class ConflictRow:
     since_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnsentRow:
+class UnsentRow(Struct, frozen=True):
     """One op or group of ops of this desk the hub has not acknowledged."""
 
     at: int
@@ -199,8 +190,7 @@ class UnsentRow:
     sync: Sync
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """Someone on the roster. `role`: operator, lead, it."""
 
     uid: Uid
@@ -211,8 +201,7 @@ class Person:
     since_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SkewedDesk:
+class SkewedDesk(Struct, frozen=True):
     """A desk that wrote with a clock further ahead than any honest one's; what it wrote is kept (promise M9).
 
     `count`: how many of its ops; `newest_at`: when the newest was written by that desk's own clock.
@@ -223,8 +212,7 @@ class SkewedDesk:
     newest_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeskRow:
+class DeskRow(Struct, frozen=True):
     """One desk as the lead sees it."""
 
     name: str
@@ -234,8 +222,7 @@ class DeskRow:
     calls_last_hour: int
 
 
-@dataclass(frozen=True, slots=True)
-class QueueFigures:
+class QueueFigures(Struct, frozen=True):
     """The lead's strip, over the hours given.
 
     None where there is nothing to count; `offline_s` says what is not in the figures.
@@ -262,8 +249,7 @@ class QueueFigures:
     offline: tuple[tuple[int, int], ...] = ()  # (from ms, to ms) this desk heard nothing of the others
 
 
-@dataclass(frozen=True, slots=True)
-class LinkStatus:
+class LinkStatus(Struct, frozen=True):
     """The honest word on the wire.
 
     `state`: up, down, off (no hub set), refused (`sentence` says why and what to do).
@@ -279,8 +265,7 @@ class LinkStatus:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class RingView:
+class RingView(Struct, frozen=True):
     """One ringing offer at this desk."""
 
     offer: Uid
@@ -291,8 +276,7 @@ class RingView:
     rang_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Struct, frozen=True):
     """Someone who is neither the registrar nor a listed peer and knocked at the SIP port; nobody answered (promise P1).
 
     `source`: HOST:PORT. `method`: what the request called itself, as it came.
@@ -303,8 +287,7 @@ class Stranger:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneState:
+class PhoneState(Struct, frozen=True):
     """What the strip shows.
 
     `line`: registered, trying, failed, off; `may_ring` is False when no inbound proof in 30 s (promise P4).

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
 
 FIELDS = (
     "call", "unit", "unit_type", "type", "group", "priority", "disposition", "address", "city", "district", "point",
@@ -32,8 +33,7 @@ class Unreadable(Exception):
     """A row, or a value of it, that cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableMap:
+class TableMap(Struct, frozen=True):
     """One publication's table: aliases of each column, time formats tried in order, and its words in ours.
 
     `name` begins the join key of every call, so that two publications cannot meet in one call number.

@@ -7,8 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from workstation.domain.ids import Uid
 from workstation.exchange.mapping import TableMap
@@ -23,8 +24,7 @@ IN_FLIGHT = 32
 TOLD_EVERY_S = 0.5
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What a replay did. `already` are calls an earlier run brought; `rejected` rows stay out of the record."""
 
     rows: int = 0
@@ -48,8 +48,7 @@ class Outcome:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """What one call brought into the record."""
 
     calls: int = 0
@@ -68,8 +67,7 @@ class CutOff(Exception):
         self.outcome = outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """How far a replay is: `done` of `calls`, for whoever shows it."""
 
     done: int

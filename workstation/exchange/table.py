@@ -6,8 +6,9 @@ import csv
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from workstation.exchange.mapping import FIELDS, TIMES, MappingWrong, TableMap, Unreadable, point
 
@@ -15,16 +16,14 @@ LONGEST = 4000
 """Characters of one value; a longer one is a broken row, mostly a quote that never closes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A row that stays out: its number in the file as a spreadsheet counts (the header is 1), and why."""
 
     row: int
     reason: str
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """One unit's part in a call; times in ms UTC, None = not recorded."""
 
     row: int
@@ -36,8 +35,7 @@ class Response:
     available: int | None
 
 
-@dataclass(slots=True)
-class CallRecord:
+class CallRecord(Struct):
     """One call of the table with all its units, what is equal in all its rows taken from the first."""
 
     number: str
@@ -48,8 +46,7 @@ class CallRecord:
     units: list[Response] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """A file read whole: its calls in the order they were received, and the rows that could not be read."""
 
     rows: int

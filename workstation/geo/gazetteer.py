@@ -7,8 +7,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 import resources
 
@@ -19,8 +20,7 @@ LEAST_RIGHT = 0.7
 """Share of letters that must be right for a near match to be offered at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Village:
+class Village(Struct, frozen=True):
     """A place of the gazetteer: a village (`code` 81.71.xx.yyyy) or a whole kecamatan (`code` 81.71.xx, no point)."""
 
     code: str
@@ -33,8 +33,7 @@ class Village:
     area_km2: float = 0.0  # 0 = not told
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """One proposal: `right` of `of` letters typed are right; `how` is exact, prefix, word or near."""
 
     village: Village

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 
 class BadPhoneSetting(ValueError):
@@ -17,8 +19,7 @@ class BadPhoneSetting(ValueError):
         self.name = name
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneSettings:
+class PhoneSettings(Struct, frozen=True):
     """Everything the engine needs. Without `registrars` it is a line that is off, except for calls from `peers`."""
 
     data_dir: str

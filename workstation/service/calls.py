@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
@@ -19,8 +20,7 @@ TAKE_BACK_S = 30.0
 """How long a type can be taken back (promise U7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Struct, frozen=True):
     """One offer as the engine saw it: `number` as shown by the network or "", `key` the join header's value or "",
     `at` ms UTC. `identity` is what the network said of the caller, "" = judge it by the number."""
 

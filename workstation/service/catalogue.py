@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 import resources
 
@@ -17,8 +19,7 @@ class CatalogueWrong(Exception):
     """A catalogue file that cannot be used; the text names the file and the entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """A word in both languages: `label.id`, `label.en`, or `label("en")`."""
 
     id: str
@@ -28,16 +29,14 @@ class Label:
         return self.en if language == "en" else self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """One agency of a package, and the word that is said with it."""
 
     agency: str
     task: Label
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentType:
+class IncidentType(Struct, frozen=True):
     """A type of incident: `keys` are its two letters, `category` the city's own word for the branch."""
 
     id: str
@@ -50,8 +49,7 @@ class IncidentType:
     arrive_s: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Category:
+class Category(Struct, frozen=True):
     """Level 1 of the type tree: its letter and its types in order."""
 
     id: str
@@ -60,8 +58,7 @@ class Category:
     types: tuple[IncidentType, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Agency:
+class Agency(Struct, frozen=True):
     """Who is notified; `channel` is the usual way, `short` fits a board row, `travels` says it comes on scene."""
 
     id: str
@@ -72,8 +69,7 @@ class Agency:
     travels: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A clock: `s` seconds from the stamp `since`, met by `share` percent."""
 
     id: str
@@ -84,8 +80,7 @@ class Target:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallType:
+class CallType(Struct, frozen=True):
     """What a call was; `key` is the function key that types it, "" = none."""
 
     id: str
@@ -94,16 +89,14 @@ class CallType:
     noise: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A named choice: a disposition, a chip, a priority (`id` "1" to "4"), a group of the form."""
 
     id: str
     label: Label
 
 
-@dataclass(frozen=True, slots=True)
-class FormField:
+class FormField(Struct, frozen=True):
     """One field of the intake form, in the form's order."""
 
     name: str
@@ -115,8 +108,7 @@ class FormField:
     chips: tuple[Choice, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True):
     """Key questions and lines to read out; `review` says they still await the health service's word."""
 
     id: str
@@ -127,8 +119,7 @@ class Card:
     say: tuple[Label, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True):
     """Everything a desk chooses from; read-only, shared by all threads."""
 
     categories: tuple[Category, ...]

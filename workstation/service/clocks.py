@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from workstation.service.catalogue import Catalogue
 from workstation.store import Database
@@ -12,8 +13,7 @@ from workstation.store import Database
 KEPT_AS = "clocks"
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(Struct, frozen=True):
     """Targets in seconds (`arrive.<type>`: a type's own), call types that are noise, agencies not awaited on scene."""
 
     seconds: Mapping[str, int]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from workstation.domain.rows import Step
 from workstation.service.clocks import Clocks
@@ -19,8 +20,7 @@ class Deadline(NamedTuple):
     agency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stamps:
+class Stamps(Struct, frozen=True):
     """What a deadline looks at of one assignment; ms UTC, None = not yet."""
 
     agency: str
@@ -32,8 +32,7 @@ class Stamps:
     arrived_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The incident's own part: when its call rang and was answered (else when it was opened), and its type."""
 
     rang_at: int

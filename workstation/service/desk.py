@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from workstation.domain.changes import Changes
 from workstation.domain.hlc import Clock
@@ -49,8 +50,7 @@ class NotFound(Refused):
     """The call, incident or person named is not in this desk's record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """A value for one field and the dots of the values the form showed when it was typed (promise M3)."""
 
     value: object

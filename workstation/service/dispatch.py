@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
@@ -14,8 +15,7 @@ from workstation.service.registers import known
 from workstation.store import Database, Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """An agency to be notified, by which channel, and its unit where it is known. `uid` is given where someone already
     speaks of the assignment (an import); else it is made."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
@@ -14,8 +15,7 @@ DIALLED_EMERGENCY = frozenset({"112", "911", "110", "113", "115", "118", "119", 
 WITHHELD = frozenset({"", "anonymous", "unavailable", "restricted", "withheld", "private", "unknown"})
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """A number read: `e164` is "" where it cannot be called back; `identity` as in the op `offer.rang`."""
 
     e164: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from workstation.domain.changes import Changes
 from workstation.domain.ops import ROLES
@@ -136,8 +137,7 @@ def _verified(verifier: str, secret: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """Someone on the roster with the verifier of their secret."""
 
     person: Person

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import Dot, LinkStatus, Sync
@@ -70,8 +71,7 @@ def outages(db: Database, from_at: int, to_at: int) -> tuple[tuple[int, int], ..
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Travelled:
+class Travelled(Struct, frozen=True):
     """How far this desk's own ops have come: `own` its replica, `acked` the hub's word on it (0 = never heard)."""
 
     own: int

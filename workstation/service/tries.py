@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from workstation.domain.hlc import Clock
 
@@ -11,8 +11,7 @@ LONGEST_WAIT_S = 60.0
 LOGINS_MOST = 1000
 
 
-@dataclass(slots=True)
-class Tries:
+class Tries(Struct):
     """Failed sign-ins by login, on this desk since it started: after three the wait doubles, to a minute at most.
 
     No one is ever locked out for good: a call centre must not be closed by someone who mistypes on purpose.

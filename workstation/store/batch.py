@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from sync.protocol import chained
 from workstation.domain.changes import Changes
@@ -21,8 +22,7 @@ HELD_MOST: Final = 256
 """Entities kept in memory between transactions: those being typed in, and their neighbours."""
 
 
-@dataclass(slots=True)
-class Held:
+class Held(Struct):
     """An entity while it is worked on.
 
     `was` is the type its rows are kept under, None before it has any; `row` its row as last written.
@@ -36,8 +36,7 @@ class Held:
     row: tuple[Any, ...] | None = None
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     ops: list[tuple[int, int, int, int, str, int, int, bytes, bytes]] = field(default_factory=list)
     words: list[tuple[int, str]] = field(default_factory=list)
     touched: dict[Uid, Held] = field(default_factory=dict)

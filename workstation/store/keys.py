@@ -6,9 +6,10 @@ import hashlib
 import logging
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from workstation.domain.ids import Ids
 from workstation.settings import Settings
@@ -22,8 +23,7 @@ class KeyMissing(Exception):
     """There is a record and no key to it, or the key cannot be kept; the text says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A key and where it is kept: keyring, file, or plain (none, by the development setting)."""
 
     key: bytes | None

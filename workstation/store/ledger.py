@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sync.protocol import GENESIS
 from workstation.store.cipher import Connection
@@ -13,8 +15,7 @@ REACHED: Final = """select replica.replica, op.seq, op.head from replica join op
 """(replica, newest seq, head there) of each replica; two look-ups a replica."""
 
 
-@dataclass(slots=True)
-class Ledger:
+class Ledger(Struct):
     """Vector, chain heads and desk names, the newest arrival number and entity number; put back after a failure."""
 
     vector: dict[int, int] = field(default_factory=dict)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from sync.protocol import GENESIS, Stored, Vector, chained, unpack
 from workstation.domain.ids import Uid
@@ -122,8 +123,7 @@ def unsent(db: Database, own: int) -> tuple[int, int | None]:
     return (count, oldest) if count > 0 else (0, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Skewed:
+class Skewed(Struct, frozen=True):
     """An op whose clock ran further ahead of this machine's, on arrival, than any honest one's (promise M9)."""
 
     op: Op

@@ -10,8 +10,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sync.protocol import Gap
 from workstation.domain.changes import Changes
@@ -37,16 +39,14 @@ MERGE_BESIDE: Final = 50
 """Ops of a merge transaction while an act was written within the last `TYPING_S`: about 6 ms of the writer's time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written(Generic[T]):
+class Written(Struct, Generic[T], frozen=True):
     """What an act returned, and what it changed, once that is on disk."""
 
     value: T
     changes: Changes
 
 
-@dataclass(slots=True)
-class _Act:
+class _Act(Struct):
     """A function of the screen, the phone or a service; or, `beside`, one that writes no ops and says what changed."""
 
     fn: Callable[[Tx], Any]
@@ -54,8 +54,7 @@ class _Act:
     beside: bool = False
 
 
-@dataclass(slots=True)
-class Arrival:
+class Arrival(Struct):
     """Ops from a peer, unpacked and in order; `done` counts those committed."""
 
     ops: Sequence[tuple[Op, bytes]]

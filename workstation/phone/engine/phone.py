@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
@@ -50,8 +51,7 @@ class Headset(Sound, Protocol):
         """Give the devices back."""
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(Struct, eq=False):
     """One offer at this desk."""
 
     offer: str

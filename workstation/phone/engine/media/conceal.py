@@ -8,10 +8,9 @@ positions count samples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 Signal = npt.NDArray[np.float64]
 
@@ -25,8 +24,7 @@ _FULL, _GONE = 160, 640
 _START = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Pitch:
+class Pitch(Struct, frozen=True):
     """A cycle's length in samples and how well it fits (normalised correlation, -1..1)."""
 
     lag: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _HEADER = struct.Struct("!BBHII")
 _EVENT = struct.Struct("!BBH")
@@ -12,8 +13,7 @@ MAX_PAYLOAD = 1600
 _KEYS = "0123456789*#ABCD"
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """One RTP packet; `payload` without padding, header extension and contributing sources cut away."""
 
     payload_type: int

@@ -12,10 +12,10 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from . import conceal
 from .conceal import OneSided, Signal
@@ -41,8 +41,7 @@ _LOUD_CUT_AT, _LOUD_GROW_AT, _LOUD_FIT = 0.060 * RATE, -0.015 * RATE, 0.75
 _QUIET, _QUIET_PART = 30.0, 0.03
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """What happened to the packets and the timeline."""
 
     received: int = 0

@@ -11,11 +11,12 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from workstation.domain.hlc import Clock
 
@@ -59,8 +60,7 @@ class Sound(Protocol):
         """Sound for the operator's ear."""
 
 
-@dataclass(slots=True)
-class Stats:
+class Stats(Struct):
     """What a call's media did. Delays in ms; `digits` are (key, ms UTC) heard by RFC 4733; `remote` is where we
     send.
     """
@@ -80,8 +80,7 @@ class Stats:
     digits: list[tuple[str, int]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Peer:
+class _Peer(Struct, frozen=True):
     """What the peer's SDP says of its media. `host` is an address, never a name."""
 
     host: str

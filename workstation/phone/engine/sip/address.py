@@ -6,8 +6,9 @@ Source: RFC 3261 section 20.10 and 25.1, RFC 3325 (P-Asserted-Identity), RFC 332
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from .message import Message
 
@@ -23,8 +24,7 @@ NAMELESS = frozenset(
 """User parts that say there is no number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A display name and a URI, each "" where it is missing."""
 
     display: str = ""
@@ -67,8 +67,7 @@ def read_address(value: str) -> Address:
     return Address(plain(display, 128), value.partition(";")[0].strip())
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who calls, as far as the network says.
 
     `identity` is "" where there is a number, else withheld, no_sim or unknown.

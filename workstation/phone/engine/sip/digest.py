@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .message import Message
 
@@ -16,8 +17,7 @@ _HASHES: dict[str, Callable[[bytes], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """What a 401 or 407 asks for. `answer_header` is the header the credentials go into."""
 
     answer_header: str

@@ -9,7 +9,8 @@ patterns where it is needed (`address.py`), and what has no meaning for us is ca
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MESSAGE_MOST = 65_535
 LINES_MOST = 4096
@@ -30,8 +31,7 @@ _STATUS = re.compile(r"SIP/\d{1,4}\.\d{1,4}[ \t]+(\d{3})(?:[ \t]+(.*))?", re.IGN
 _CSEQ = re.compile(r"(\d{1,10})\s+(\S{1,64})")
 
 
-@dataclass(slots=True)
-class Message:
+class Message(Struct):
     """A request (`method`, `target`) or a response (`status`, `reason`). Header names are lower-case, values raw and
     unfolded.
 
@@ -210,8 +210,7 @@ def has_tag(value: str) -> bool:
     return _TAG.search(value, value.rfind(">") + 1) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(Struct, frozen=True):
     """The top Via as far as routing a response and matching a transaction needs it."""
 
     line: str

@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from workstation.domain.hlc import Clock
 from workstation.phone.settings import PhoneSettings
@@ -34,8 +36,7 @@ REFUSED = "Akun telepon ditolak sentral ({}): periksa phone.user dan phone.secre
 CAN_NOT = "Sentral telepon tidak dapat mendaftarkan meja ini ({}); terus dicoba."
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How the line stands. `state`: registered, trying, failed, off; `reason` for IT; times ms UTC."""
 
     state: str

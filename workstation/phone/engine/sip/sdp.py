@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 MIRROR = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
@@ -11,8 +12,7 @@ _RTPMAP = re.compile(r"rtpmap:(\d{1,3})\s+([\w.-]{1,32})/(\d{1,6})", re.IGNORECA
 _MEDIA = re.compile(r"(\S{1,32})\s+(\d{1,5})(?:/\d{1,4})?\s+(\S{1,64})\s*(.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """An m= line and what belongs to it.
 
     `voice` is (payload type, PCMA or PCMU) in the offer's order, `events` that of telephone-event.
@@ -36,8 +36,7 @@ class Stream:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Agreed:
+class Agreed(Struct, frozen=True):
     """What both sides will send: where to, which payload type (8 PCMA, 0 PCMU or what the offer calls them), hold.
 
     `direction` is ours: recvonly means the caller holds us.

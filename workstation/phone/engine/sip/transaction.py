@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .flow import Flow
 from .message import Message, Via, has_tag, respond, stamped, tag, top_via, write
@@ -19,8 +20,7 @@ OPEN_MOST = 4000
 """Transactions kept at once; beyond it new requests get no answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timers:
+class Timers(Struct, frozen=True):
     """RFC 3261 table 4, seconds."""
 
     t1: float = 0.5
@@ -199,8 +199,7 @@ class ClientTransaction:
         self._clockwork.stop()
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """A request of ours before it has a branch.
 
     `headers` hold From, To, Call-ID and what the method needs beyond Via and CSeq.
