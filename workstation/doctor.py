@@ -25,7 +25,7 @@ from workstation.phone.settings import PhoneSettings as EngineSettings
 from workstation.reach import ask_hub, ask_registrar
 from workstation.service import catalogue
 from workstation.settings import Settings, hub_token
-from workstation.store import Database, StoreFailed, reads
+from workstation.store import Connection, StoreFailed, reads
 from workstation.store.cipher import OLDEST, dbapi2, library_version
 from workstation.store.database import open_for_reading
 from workstation.store.keys import Found, KeyMissing, find
@@ -165,17 +165,17 @@ def _store(settings: Settings, clock: Clock) -> Iterator[Check]:
             "store", FAILED, f"{path} cannot be read: {error}", "its key is another or it is damaged: restore a copy"
         )
     finally:
-        db.conn.close()
+        db.close()
 
 
-def _record(path: Path, db: Database) -> Iterator[Check]:
-    said = [row[0] for row in db.conn.execute("pragma quick_check(5)")]
+def _record(path: Path, db: Connection) -> Iterator[Check]:
+    said = [row[0] for row in db.execute("pragma quick_check(5)")]
     broken = reads.broken_chains(db)
     if said != ["ok"] or broken:
         what = "; ".join(said if said != ["ok"] else [f"chain of replica {replica}" for replica in broken])
         yield Check("store", FAILED, f"{path} is damaged: {what}", "restore the newest copy")
         return
-    ops = db.conn.execute("select count(*) from op").fetchone()[0]
+    ops = db.execute("select count(*) from op").fetchone()[0]
     yield Check("store", GOOD, f"{path}: {ops} ops, whole, every chain leads to its head")
 
 

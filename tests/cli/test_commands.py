@@ -102,7 +102,7 @@ def test_people_are_enrolled_with_pins_that_are_no_arguments(settings: Path) -> 
     assert enrol("op1", "operator", "--by", "kepala1", typed="112112\n222333\n").returncode == 0
     path, key = record(settings)
     with Store.open(path, key) as store:
-        rows = store.read(lambda db: db.conn.execute("select login, role, desk from person order by login").fetchall())
+        rows = store.read(lambda db: db.execute("select login, role, desk from person order by login").fetchall())
         assert rows.result() == [("kepala1", "lead", ""), ("op1", "operator", "")]
 
 

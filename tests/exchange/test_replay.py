@@ -47,9 +47,7 @@ def incidents(desk: Desk) -> dict[str, IncidentView]:
     """Every incident of the record by the join key of its call."""
 
     def ask(db) -> dict[str, IncidentView]:
-        rows = db.conn.execute(
-            "select offer.key, link.incident from link join offer on offer.uid = link.call"
-        ).fetchall()
+        rows = db.execute("select offer.key, link.incident from link join offer on offer.uid = link.call").fetchall()
         return {key: view for key, uid in rows if (view := views.incident(db, uid)) is not None}
 
     return desk.ask(ask).result()
@@ -177,12 +175,12 @@ def test_a_row_of_an_impossible_year_is_named_and_the_rest_goes_in(desk: Desk, t
 
 def test_a_full_disk_cuts_off_and_the_same_command_goes_on(tmp_path: Path) -> None:
     with a_desk(tmp_path) as desk:
-        pages = desk.store.write(lambda tx: tx.db.conn.execute("pragma page_count").fetchone()[0]).result().value
-        desk.store.write(lambda tx: tx.db.conn.execute(f"pragma max_page_count = {pages + 3}").fetchone()).result()
+        pages = desk.store.write(lambda tx: tx.db.execute("pragma page_count").fetchone()[0]).result().value
+        desk.store.write(lambda tx: tx.db.execute(f"pragma max_page_count = {pages + 3}").fetchone()).result()
         with pytest.raises(CutOff, match="disk is full") as cut:
             replay(desk, SAMPLE, MAPPING)
         before = cut.value.outcome
-        desk.store.write(lambda tx: tx.db.conn.execute("pragma max_page_count = 4294967294").fetchone()).result()
+        desk.store.write(lambda tx: tx.db.execute("pragma max_page_count = 4294967294").fetchone()).result()
         assert len(incidents(desk)) == before.incidents < 5
         told = replay(desk, SAMPLE, MAPPING)
         assert (told.already, told.calls, told.incidents) == (before.calls, 5 - before.calls, 5 - before.incidents)
@@ -326,5 +324,5 @@ def _stamps_agree(store: Store, rows: list[dict[str, str]]) -> None:
     expected = {
         (f"datasf:{row['Call Number']}", row["Unit ID"]): tuple(ms(row[name]) for name in columns) for row in rows
     }
-    found = store.read(lambda db: {(row[0], row[1]): tuple(row[2:]) for row in db.conn.execute(sql)}).result()
+    found = store.read(lambda db: {(row[0], row[1]): tuple(row[2:]) for row in db.execute(sql)}).result()
     assert found == expected

@@ -74,7 +74,7 @@ def test_a_ring_whose_write_fails_is_in_the_record_without_a_restart(
             assert row()[0].number == "081234567" and row()[0].answered_at is not None
             journal = folder / meeting.JOURNAL_FILE
             wait_until(lambda: journal.stat().st_size < 20, 10, what="all is acknowledged")
-            kinds = seat.desk.ask(lambda db: db.conn.execute("select kind from op order by kind").fetchall()).result(10)
+            kinds = seat.desk.ask(lambda db: db.execute("select kind from op order by kind").fetchall()).result(10)
             told = [kind for (kind,) in kinds if kind.startswith("offer.")]
             assert told == ["offer.answered", "offer.ended", "offer.rang"]
             assert line.started == 1

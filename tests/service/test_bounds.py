@@ -13,8 +13,8 @@ from workstation.service.desk import Desk
 BIG = ("op", "entity", "incident", "offer", "call", "assignment", "link")
 READS = {
     "board": lambda db: views.board(db, NOW),
-    "incident": lambda db: views.incident(db, db.conn.execute("select uid from incident").fetchone()[0]),
-    "call": lambda db: views.call(db, db.conn.execute("select uid from offer").fetchone()[0]),
+    "incident": lambda db: views.incident(db, db.execute("select uid from incident").fetchone()[0]),
+    "call": lambda db: views.call(db, db.execute("select uid from offer").fetchone()[0]),
     "earlier_calls": lambda db: views.earlier_calls(db, "081200004417", NOW + 1),
     "calls_page": lambda db: views.calls_page(db),
     "calls_page_below": lambda db: views.calls_page(db, NOW + 1),
@@ -45,9 +45,8 @@ def test_a_read_walks_an_index(desk: Desk, name: str) -> None:
     opened(desk, ring(desk))
 
     def watched(db: Any) -> list[str]:
-        watch = Watched(db.conn)
-        whole = type("Rows", (), {"conn": watch})()
-        READS[name](whole)
+        watch = Watched(db)
+        READS[name](watch)
         return watch.plans
 
     plans = desk.ask(watched).result()

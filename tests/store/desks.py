@@ -9,7 +9,7 @@ from typing import Any
 
 from workstation.domain.hlc import HandClock
 from workstation.domain.ids import SeededIds, Uid
-from workstation.store import Store, Tx
+from workstation.store import Connection, Store, Tx
 
 KEY = bytes(range(32))
 
@@ -78,4 +78,10 @@ def exchange(*stores: Store) -> None:
 
 def rows(store: Store, sql: str, *values: Any) -> list[dict[str, Any]]:
     """Rows as the screen's reader sees them."""
-    return store.read(lambda db: list(db.query(sql, list(values)))).result(10)
+
+    def named(db: Connection) -> list[dict[str, Any]]:
+        cursor = db.execute(sql, list(values))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    return store.read(named).result(10)

@@ -53,9 +53,7 @@ def test_a_killed_process_loses_nothing_it_had_said_was_saved(tmp_path: Path) ->
         with desk(tmp_path) as store:
             assert store.vector()[1] >= acknowledged
             assert store.read(reads.broken_chains).result(10) == {}
-            assert store.read(lambda db: db.conn.execute("pragma integrity_check").fetchone()[0]).result(10) == "ok"
-            assert store.read(lambda db: db.conn.execute("pragma cipher_integrity_check").fetchall()).result(10) == []
-            store.write(lambda tx: tx.db.conn.execute("insert into search (search) values ('integrity-check')")).result(
-                10
-            )
+            assert store.read(lambda db: db.execute("pragma integrity_check").fetchone()[0]).result(10) == "ok"
+            assert store.read(lambda db: db.execute("pragma cipher_integrity_check").fetchall()).result(10) == []
+            store.write(lambda tx: tx.db.execute("insert into search (search) values ('integrity-check')")).result(10)
     assert acknowledged > 20 * KILLS

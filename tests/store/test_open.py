@@ -15,8 +15,8 @@ import pytest
 from tests.store.desks import KEY, desk, edits, opens, rows
 from workstation.store import Store, StoreRefused, read_digest
 from workstation.store import database as database_module
-from workstation.store.cipher import Database, Migrations
-from workstation.store.schema import MIGRATIONS
+from workstation.store.cipher import Connection
+from workstation.store.schema import STEPS, Step
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 
@@ -79,18 +79,19 @@ def test_a_plain_file_needs_the_plain_setting(tmp_path: Path) -> None:
     assert fingerprint(tmp_path) == before
 
 
-def with_step(name: str) -> Migrations:
+def with_step(name: str) -> tuple[Step, ...]:
     """This program's schema and one step more."""
-    steps = Migrations(MIGRATIONS.name)
-    steps._migrations = list(MIGRATIONS._migrations)
 
-    @steps(name=name)
-    def _more(db: Database) -> None:
+    def more(db: Connection) -> None:
         db.execute("create table more (a)")
         if name == "9999_fails":
             raise RuntimeError("broken step")
 
-    return steps
+    return (*STEPS, Step(name, more))
+
+
+def has_more(db: Connection) -> bool:
+    return db.execute("select 1 from sqlite_master where name = 'more'").fetchone() is not None
 
 
 @pytest.mark.promise("D3")
@@ -109,7 +110,7 @@ def test_a_copy_is_made_before_migrating(tmp_path: Path) -> None:
     with desk(left) as store:
         digest = store.digest()
     with desk(left, steps=with_step("9998_more")) as store:
-        assert "more" in store.read(lambda db: db.table_names()).result(10)
+        assert store.read(has_more).result(10)
         assert store.digest() == digest
     copy = left / "desk-1.db.before-9998_more"
     assert read_digest(copy, KEY) == digest
@@ -126,7 +127,7 @@ def test_a_step_that_fails_leaves_the_schema_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="broken step"):
         desk(tmp_path, steps=with_step("9999_fails"))
     with desk(tmp_path) as store:
-        assert "more" not in store.read(lambda db: db.table_names()).result(10)
+        assert not store.read(has_more).result(10)
 
 
 @pytest.mark.promise("D3")
@@ -178,15 +179,17 @@ def test_replica_and_epoch_stay_with_the_file(tmp_path: Path) -> None:
         assert store.epoch != first[1] and len(store.epoch) == 16
 
 
-@pytest.mark.parametrize("first", ["workstation.store", "sqlite_utils"])
+@pytest.mark.parametrize("first", ["workstation.store.migrate", "sqlite_utils"])
 def test_sqlite_utils_knows_sqlciphers_errors_whoever_is_imported_first(first: str) -> None:
     """`alter=True` works by catching OperationalError; without the alias it would raise SQLCipher's."""
     script = f"""
 import {first}
-import workstation.store.cipher as cipher, tempfile, pathlib
+import tempfile, pathlib
+from workstation.store.cipher import connect
+from workstation.store.migrate import Database
 path = pathlib.Path(tempfile.mkdtemp()) / "a.db"
 path.touch()
-db = cipher.Database(cipher.connect(path, bytes(32)))
+db = Database(connect(path, bytes(32)))
 db["t"].insert({{"a": 1}})
 db["t"].insert({{"a": 2, "b": 3}}, alter=True)
 print(list(db.query("select sum(b) as b from t")))

@@ -16,7 +16,7 @@ from tests.store.desks import KEY, desk, desks, edits, opens, rings, rows
 from tests.waiting import wait_until
 from workstation.domain.merge import fold
 from workstation.domain.ops import OpInvalid
-from workstation.store import Changes, Database, Store, StoreClosed, Tx, reads
+from workstation.store import Changes, Connection, Store, StoreClosed, Tx, reads
 from workstation.store import store as store_module
 from workstation.store.cipher import connect
 
@@ -36,7 +36,7 @@ def test_only_the_writers_thread_writes_and_readers_cannot(tmp_path: Path) -> No
         store.close()  # what was announced is announced by now
         assert seen == ["store-writer"]
     with desk(tmp_path) as store:
-        writes: Future[Any] = store.read(lambda db: db.conn.execute("delete from op"))
+        writes: Future[Any] = store.read(lambda db: db.execute("delete from op"))
         with pytest.raises(Exception, match=r"readonly|may not be written"):
             writes.result(10)
 
@@ -47,10 +47,10 @@ def test_every_commit_is_durable(tmp_path: Path) -> None:
 
         def settings(tx: Tx) -> list[Any]:
             names = ("journal_mode", "synchronous", "wal_autocheckpoint")
-            return [tx.db.conn.execute(f"pragma {name}").fetchone()[0] for name in names]
+            return [tx.db.execute(f"pragma {name}").fetchone()[0] for name in names]
 
         assert store.write(settings).result(10).value == ["wal", 2, 0]
-        assert store.write(lambda tx: tx.db.conn.in_transaction).result(10).value
+        assert store.write(lambda tx: tx.db.in_transaction).result(10).value
 
 
 @pytest.mark.promise("D2")
@@ -62,7 +62,7 @@ def test_handing_over_never_waits_for_the_disk(tmp_path: Path) -> None:
         blocker.execute("begin immediate")
         began = time.perf_counter()
         waiting = [store.write(opens(f"AMB-1-{n}")) for n in range(50)]
-        waiting_read = store.read(lambda db: db.conn.execute("select count(*) from incident").fetchone()[0])
+        waiting_read = store.read(lambda db: db.execute("select count(*) from incident").fetchone()[0])
         handed_over_s = time.perf_counter() - began
         assert waiting_read.result(10) == 1  # readers go on meanwhile
         assert not any(future.done() for future in waiting)
@@ -116,7 +116,7 @@ def test_an_act_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
         def half(tx: Tx) -> None:
             edits(incident, village="Silale", landmark="Tugu")(tx)
-            assert tx.db.query("select village from incident").__next__()["village"] == "Silale"
+            assert tx.db.execute("select village from incident").fetchone() == ("Silale",)
             tx.append("incident.edited", incident, {"set": {"no such": [1, []]}})
 
         with pytest.raises(OpInvalid, match="no such"):
@@ -149,7 +149,7 @@ def test_many_acts_in_one_transaction_each_a_part_that_can_fail(tmp_path: Path) 
                 part = store.write(act)
                 assert part.done()
                 told.append("rejected" if part.exception() else "taken")
-            found = store.read(lambda db: {row["village"] for row in db.query("select village from incident")})
+            found = store.read(lambda db: {village for (village,) in db.execute("select village from incident")})
             assert found.result(0) == {"one", "three"}
             return told
 
@@ -300,25 +300,25 @@ def test_a_read_sees_one_moment(tmp_path: Path) -> None:
     with desk(tmp_path) as store:
         inside, go = threading.Event(), threading.Event()
 
-        def read(db: Database) -> tuple[int, int]:
-            before = db.conn.execute("select count(*) from incident").fetchone()[0]
+        def read(db: Connection) -> tuple[int, int]:
+            before = db.execute("select count(*) from incident").fetchone()[0]
             inside.set()
             go.wait(10)
-            return before, db.conn.execute("select count(*) from incident").fetchone()[0]
+            return before, db.execute("select count(*) from incident").fetchone()[0]
 
         reading = store.read(read)
         inside.wait(10)
         store.write(opens()).result(10)
         go.set()
         assert reading.result(10) == (0, 0)
-        assert store.read(lambda db: db.conn.execute("select count(*) from incident").fetchone()[0]).result(10) == 1
+        assert store.read(lambda db: db.execute("select count(*) from incident").fetchone()[0]).result(10) == 1
 
 
 def test_a_fault_of_the_machine_is_told_in_words(tmp_path: Path) -> None:
     with desk(tmp_path) as store:
         store.write(opens()).result(10)
-        pages = store.write(lambda tx: tx.db.conn.execute("pragma page_count").fetchone()[0]).result(10).value
-        store.write(lambda tx: tx.db.conn.execute(f"pragma max_page_count = {pages + 2}").fetchone()).result(10)
+        pages = store.write(lambda tx: tx.db.execute("pragma page_count").fetchone()[0]).result(10).value
+        store.write(lambda tx: tx.db.execute(f"pragma max_page_count = {pages + 2}").fetchone()).result(10)
 
         def much(tx: Tx) -> None:
             for n in range(200):
@@ -327,7 +327,7 @@ def test_a_fault_of_the_machine_is_told_in_words(tmp_path: Path) -> None:
 
         with pytest.raises(Exception, match="disk is full"):
             store.write(much).result(10)
-        store.write(lambda tx: tx.db.conn.execute("pragma max_page_count = 4294967294").fetchone()).result(10)
+        store.write(lambda tx: tx.db.execute("pragma max_page_count = 4294967294").fetchone()).result(10)
         store.write(opens("after")).result(10)
         assert store.vector() == {1: 2}
         assert store.read(reads.broken_chains).result(10) == {}
@@ -344,7 +344,7 @@ def test_search_rows_name_the_op_they_come_from(tmp_path: Path) -> None:
         for turn in range(60):
             store.write(edits(incident, landmark=f"Tanjakan {turn}")).result(10)
         assert len(rows(store, sql, "tanjakan")) == 60
-        store.write(lambda tx: tx.db.conn.execute("insert into search (search) values ('integrity-check')")).result(10)
+        store.write(lambda tx: tx.db.execute("insert into search (search) values ('integrity-check')")).result(10)
 
 
 def test_the_stdlib_never_opens_a_wal_next_to_ours() -> None:
@@ -352,6 +352,5 @@ def test_the_stdlib_never_opens_a_wal_next_to_ours() -> None:
     from workstation.store import cipher
 
     assert cipher.dbapi2.sqlite_version_info >= cipher.OLDEST
-    assert cipher.Database.__module__.startswith("sqlite_utils")
     assert Store.__module__ == "workstation.store.store"
     assert cipher.dbapi2.OperationalError is not sqlite3.OperationalError

@@ -163,7 +163,7 @@ class DeskAtHand(Child):
         """Rows of the desk's record, read by this process with the desk's key while the desk has it open."""
         db = open_for_reading(self.folder / "desk.db", bytes.fromhex((self.folder / "store.key").read_text()))
         try:
-            return list(db.conn.execute(query, values).fetchall())
+            return list(db.execute(query, values).fetchall())
         finally:
             db.close()
 

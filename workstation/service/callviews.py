@@ -10,7 +10,7 @@ from workstation.domain.rows import AbandonedRow, CallRow
 from workstation.service import clocks
 from workstation.service.numbers import read_number
 from workstation.service.status import travelled
-from workstation.store import Database
+from workstation.store import Connection
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -19,14 +19,14 @@ _CALL = """uid, offer, number, e164, identity, display, dialled, rang_at, answer
            desk, offers, rivals, own_seq"""
 
 
-def call(db: Database, offer: Uid) -> CallRow | None:
+def call(db: Connection, offer: Uid) -> CallRow | None:
     """Give the call an offer belongs to; None when this desk has not heard of it."""
     sql = f"select {_CALL} from call where uid = (select call from offer where uid = ?)"  # noqa: S608
     rows = _calls(db, sql, [offer])
     return rows[0] if rows else None
 
 
-def calls_page(db: Database, before_at: int | None = None, limit: int = PAGE) -> list[CallRow]:
+def calls_page(db: Connection, before_at: int | None = None, limit: int = PAGE) -> list[CallRow]:
     """Give calls, the newest first; `before_at` is the last `rang_at` of the page above."""
     if before_at is None:
         return _calls(db, f"select {_CALL} from call order by rang_at desc limit ?", [limit])  # noqa: S608
@@ -34,7 +34,7 @@ def calls_page(db: Database, before_at: int | None = None, limit: int = PAGE) ->
     return _calls(db, sql, [before_at, limit])
 
 
-def earlier_calls(db: Database, number: str, now: int, days: int = 30, limit: int = 50) -> list[CallRow]:
+def earlier_calls(db: Connection, number: str, now: int, days: int = 30, limit: int = 50) -> list[CallRow]:
     """Give the calls of a number in the last 30 days, the newest first; none where there is no number.
 
     Raw and international writing find the same calls. How many fall in the last 24 h is read from `rang_at`.
@@ -47,7 +47,7 @@ def earlier_calls(db: Database, number: str, now: int, days: int = 30, limit: in
     return _calls(db, sql, [number, e164, now - days * DAY_MS, now, limit])
 
 
-def abandoned(db: Database, now: int, hours: int = 24, limit: int = 500) -> list[AbandonedRow]:
+def abandoned(db: Connection, now: int, hours: int = 24, limit: int = 500) -> list[AbandonedRow]:
     """Give abandoned calls by number, those to call back first, the longest overdue first (promise M11).
 
     A number that was answered after it gave up needs no calling back and is left out. Those without a number stand in
@@ -57,7 +57,7 @@ def abandoned(db: Database, now: int, hours: int = 24, limit: int = 500) -> list
              and (caller = '' or not exists (select 1 from call later where later.caller = call.caller
              and later.rang_at > call.rang_at and later.answered_at is not null)) order by rang_at desc limit ?"""
     by_number: dict[str, list[tuple[int, int]]] = {}
-    for caller, rang_at, ended_at in db.conn.execute(sql, [now - hours * HOUR_MS, limit]):
+    for caller, rang_at, ended_at in db.execute(sql, [now - hours * HOUR_MS, limit]):
         by_number.setdefault(caller, []).append((rang_at, ended_at))
     due_ms = clocks.kept(db).target_ms("call_back") if by_number else 0
     rows = [_abandoned(number, rings, due_ms) for number, rings in by_number.items()]
@@ -75,8 +75,8 @@ def _abandoned(number: str, rings: Sequence[tuple[int, int]], due_ms: int) -> Ab
     )
 
 
-def _calls(db: Database, sql: str, values: Sequence[object]) -> list[CallRow]:
-    cursor = db.conn.execute(sql, list(values))
+def _calls(db: Connection, sql: str, values: Sequence[object]) -> list[CallRow]:
+    cursor = db.execute(sql, list(values))
     names = [column[0] for column in cursor.description]
     rows = [dict(zip(names, row, strict=True)) for row in cursor]
     incidents = _incidents(db, [row["uid"] for row in rows])
@@ -93,7 +93,7 @@ def _calls(db: Database, sql: str, values: Sequence[object]) -> list[CallRow]:
     return made
 
 
-def _incidents(db: Database, calls: Sequence[Uid]) -> dict[Uid, list[tuple[Any, ...]]]:
+def _incidents(db: Connection, calls: Sequence[Uid]) -> dict[Uid, list[tuple[Any, ...]]]:
     """The incidents of calls, the oldest first: (uid, number, type) by call."""
     found: dict[Uid, list[tuple[Any, ...]]] = {}
     for start in range(0, len(calls), 500):
@@ -101,6 +101,6 @@ def _incidents(db: Database, calls: Sequence[Uid]) -> dict[Uid, list[tuple[Any, 
         sql = f"""select distinct offer.call, incident.uid, incident.number, incident.type, incident.opened_at
                   from offer join link on link.call = offer.uid join incident on incident.uid = link.incident
                   where offer.call in ({",".join("?" * len(some))}) order by incident.opened_at"""  # noqa: S608
-        for row in db.conn.execute(sql, some):
+        for row in db.execute(sql, some):
             found.setdefault(row[0], []).append(row[1:4])
     return found

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from workstation.service.catalogue import Catalogue
-from workstation.store import Database
+from workstation.store import Connection
 
 KEPT_AS = "clocks"
 
@@ -39,9 +39,9 @@ def of(catalogue: Catalogue) -> Clocks:
     return Clocks(seconds, catalogue.noise, stays)
 
 
-def kept(db: Database) -> Clocks:
+def kept(db: Connection) -> Clocks:
     """Give the clocks the desk of this record last started with; raises LookupError where none ever did."""
-    row = db.conn.execute("select v from meta where k = ?", [KEPT_AS]).fetchone()
+    row = db.execute("select v from meta where k = ?", [KEPT_AS]).fetchone()
     if row is None:
         raise LookupError("no desk has started on this record yet: its clocks are not known")
     parts = json.loads(row[0])

@@ -18,7 +18,7 @@ from workstation.service import clocks
 from workstation.service.catalogue import Catalogue
 from workstation.service.tries import Tries
 from workstation.settings import Settings
-from workstation.store import Database, Store, Tx, reads
+from workstation.store import Connection, Store, Tx, reads
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -131,7 +131,7 @@ class Desk:
             return _done(_nothing, act, self._tx)
         return then(self.store.write(act), lambda written: written.changes)
 
-    def ask(self, fn: Callable[[Database], T]) -> Pending[T]:
+    def ask(self, fn: Callable[[Connection], T]) -> Pending[T]:
         """Run a read on the reader thread; inside `together`, on the open transaction so that it sees its writes."""
         if self._tx is not None:
             return _done(fn, self._tx.db)
@@ -158,7 +158,7 @@ class Desk:
     def kept(self, name: str, default: T) -> Pending[T]:
         """Give a value kept beside the record, `default` where there is none."""
         sql = "select v from meta where k = ?"
-        return self.ask(lambda db: (db.conn.execute(sql, [name]).fetchone() or (default,))[0])
+        return self.ask(lambda db: (db.execute(sql, [name]).fetchone() or (default,))[0])
 
     def refuse(self, error: Refused) -> Pending[Any]:
         """Give a refusal as every refusal comes: in the result; inside `together` at once, so that all goes back."""

@@ -12,7 +12,7 @@ from workstation.domain.ops import PROOFS
 from workstation.service.catalogue import CHANNELS
 from workstation.service.desk import BadValue, Desk, Pending, Refused, text
 from workstation.service.registers import known
-from workstation.store import Database, Tx
+from workstation.store import Connection, Tx
 
 
 class Plan(Struct, frozen=True):
@@ -122,6 +122,6 @@ def _stamp(
     return desk.write(act)
 
 
-def _at_work(db: Database, incident: Uid) -> set[tuple[str, str]]:
+def _at_work(db: Connection, incident: Uid) -> set[tuple[str, str]]:
     sql = "select agency, unit from assignment where incident = ? and step not in ('done', 'cancelled', 'refused')"
-    return {(agency, unit) for agency, unit in db.conn.execute(sql, [incident])}
+    return {(agency, unit) for agency, unit in db.execute(sql, [incident])}

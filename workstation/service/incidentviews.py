@@ -13,7 +13,7 @@ from workstation.service import clocks as clocks_of
 from workstation.service.clocks import Clocks
 from workstation.service.deadlines import Report, Stamps, following, late, running
 from workstation.service.status import Travelled, travelled
-from workstation.store import Database, reads
+from workstation.store import Connection, reads
 
 BOARD_MOST = 200
 _ROW = """id, uid, number, type, coalesce(priority, 0) as priority, village, place, landmark, lat, lon, opened_at, desk,
@@ -22,7 +22,7 @@ _ASSIGNMENT = """uid, incident, agency, channel, unit, step, planned_at, notifie
                  arrived_at, done_at, refused_at, reason"""
 
 
-def board(db: Database, now: int, limit: int = BOARD_MOST) -> list[BoardRow]:
+def board(db: Connection, now: int, limit: int = BOARD_MOST) -> list[BoardRow]:
     """Give the open incidents, priority first, then the oldest; those without a priority come last."""
     # Two walks of the board's index, because its nulls sort before red.
     sql = f"select {_ROW} from incident where open = 1 and priority {{}} order by priority, opened_at limit ?"  # noqa: S608
@@ -31,7 +31,7 @@ def board(db: Database, now: int, limit: int = BOARD_MOST) -> list[BoardRow]:
     return _board_rows(db, found, now)
 
 
-def incident(db: Database, uid: Uid, now: int = 0) -> IncidentView | None:
+def incident(db: Connection, uid: Uid, now: int = 0) -> IncidentView | None:
     """Give one incident whole; None when this desk has not heard of it. Without `now` no assignment is called late."""
     found = _dicts(db, f"select {_ROW} from incident where uid = ?", [uid])  # noqa: S608
     state = reads.state(db, uid)
@@ -46,7 +46,7 @@ def incident(db: Database, uid: Uid, now: int = 0) -> IncidentView | None:
         fields={name: names.field(name, reg) for name, reg in state.registers.items() if not name.startswith("_")},
         notes=tuple(names.note(entry, state) for entry in _narrative(state)),
         assignments=row.assignments,
-        calls=tuple(call for (call,) in db.conn.execute(calls, [uid])),
+        calls=tuple(call for (call,) in db.execute(calls, [uid])),
         disposition=found[0]["disposition"],
     )
 
@@ -54,8 +54,8 @@ def incident(db: Database, uid: Uid, now: int = 0) -> IncidentView | None:
 class Names:
     """Who and which desk stand behind the numbers and uids of ops; looked up once for a read."""
 
-    def __init__(self, db: Database) -> None:
-        self._people = dict(db.conn.execute("select uid, name from person").fetchall())
+    def __init__(self, db: Connection) -> None:
+        self._people = dict(db.execute("select uid, name from person").fetchall())
         self._desks = reads.desks(db)
         self._travelled = travelled(db)
 
@@ -93,7 +93,7 @@ def _narrative(state: State) -> list[Entry]:
     return sorted([*lines, *better], key=lambda entry: (entry.hlc, entry.dot))
 
 
-def _board_rows(db: Database, found: Sequence[dict[str, Any]], now: int) -> list[BoardRow]:
+def _board_rows(db: Connection, found: Sequence[dict[str, Any]], now: int) -> list[BoardRow]:
     if not found:
         return []
     clocks, far = clocks_of.kept(db), travelled(db)
@@ -137,7 +137,7 @@ def _stamps(row: AssignmentRow) -> Stamps:
     )
 
 
-def _reports(db: Database, found: Sequence[dict[str, Any]]) -> dict[Uid, Report]:
+def _reports(db: Connection, found: Sequence[dict[str, Any]]) -> dict[Uid, Report]:
     """The first call of each incident; where there is none the incident's own opening stands for it."""
     rang: dict[Uid, tuple[int, int]] = {}
     sql = """select link.incident, min(call.rang_at) as rang_at, min(call.answered_at) as answered_at from link
@@ -152,13 +152,13 @@ def _reports(db: Database, found: Sequence[dict[str, Any]]) -> dict[Uid, Report]
     return made
 
 
-def _dicts(db: Database, sql: str, values: Sequence[object]) -> list[dict[str, Any]]:
-    cursor = db.conn.execute(sql, list(values))
+def _dicts(db: Connection, sql: str, values: Sequence[object]) -> list[dict[str, Any]]:
+    cursor = db.execute(sql, list(values))
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def _in(db: Database, sql: str, uids: Sequence[Uid]) -> list[dict[str, Any]]:
+def _in(db: Connection, sql: str, uids: Sequence[Uid]) -> list[dict[str, Any]]:
     """Run a statement with `in ({})` over uids, 500 at a time."""
     found: list[dict[str, Any]] = []
     for start in range(0, len(uids), 500):

@@ -9,7 +9,7 @@ from workstation.domain.ids import Uid
 from workstation.domain.ops import INCIDENT_REGISTERS, Dot
 from workstation.service.desk import BadValue, Desk, Edit, Pending, Refused, text
 from workstation.service.registers import fitted, known, writes
-from workstation.store import Database, Tx
+from workstation.store import Connection, Tx
 
 PRIORITIES = (1, 2, 3, 4)
 
@@ -172,10 +172,10 @@ def reopen(desk: Desk, incident: Uid, reason: str) -> Pending[Changes]:
     return desk.write(act)
 
 
-def _running(db: Database, incident: Uid) -> list[str]:
+def _running(db: Connection, incident: Uid) -> list[str]:
     """Name the agencies whose part has not ended."""
     sql = "select distinct agency from assignment where incident = ? and step not in ('done', 'cancelled', 'refused')"
-    return [row[0] for row in db.conn.execute(sql, [incident])]
+    return [row[0] for row in db.execute(sql, [incident])]
 
 
 def _next_number(tx: Tx, prefix: str) -> str:
@@ -188,13 +188,13 @@ def _next_number(tx: Tx, prefix: str) -> str:
     count = int(tx.meta(kept_as, 0)) + 1
     taken = "select 1 from incident where number = ?"
     # Numbers given in this transaction are in the count already, so the settled rows say enough.
-    if count == 1 or tx.settled.conn.execute(taken, [f"{prefix}-{count:04d}"]).fetchone():
+    if count == 1 or tx.settled.execute(taken, [f"{prefix}-{count:04d}"]).fetchone():
         count = _greatest(tx.db, prefix) + 1
     tx.set_meta(kept_as, count)
     return f"{prefix}-{count:04d}"
 
 
-def _greatest(db: Database, prefix: str) -> int:
+def _greatest(db: Connection, prefix: str) -> int:
     # Between "AMB-3-" and "AMB-3." lie all numbers of this prefix and none of AMB-30.
     sql = """select max(cast(substr(number, ?) as integer)) from incident where number > ? and number < ?"""
-    return db.conn.execute(sql, [len(prefix) + 2, f"{prefix}-", f"{prefix}."]).fetchone()[0] or 0
+    return db.execute(sql, [len(prefix) + 2, f"{prefix}-", f"{prefix}."]).fetchone()[0] or 0

@@ -10,7 +10,7 @@ from workstation.domain.rows import ConflictRow, DeskRow, Person, QueueFigures, 
 from workstation.service import clocks as clocks_of
 from workstation.service.incidentviews import Names
 from workstation.service.status import outages, travelled
-from workstation.store import Database, reads
+from workstation.store import Connection, reads
 
 HOUR_MS: Final = 3_600_000
 SHIFT_HOURS: Final = 8
@@ -22,10 +22,10 @@ LIVE_MS: Final = 12 * HOUR_MS
 """A call that never ended in the record (a desk lost its power) counts as live for at most this long."""
 
 
-def conflicts(db: Database, limit: int = CONFLICTS_MOST) -> list[ConflictRow]:
+def conflicts(db: Connection, limit: int = CONFLICTS_MOST) -> list[ConflictRow]:
     """Give every field with rival values, the one that waits longest first (promise M4)."""
     sql = "select uid, number, type from incident where rivals > 0 order by id limit ?"
-    incidents = db.conn.execute(sql, [limit]).fetchall()
+    incidents = db.execute(sql, [limit]).fetchall()
     states = reads.states(db, [uid for uid, _, _ in incidents])
     names = Names(db)
     rows = []
@@ -39,7 +39,7 @@ def conflicts(db: Database, limit: int = CONFLICTS_MOST) -> list[ConflictRow]:
     return sorted(rows, key=lambda row: row.since_at)[:limit]
 
 
-def unsent(db: Database, limit: int = UNSENT_MOST) -> list[UnsentRow]:
+def unsent(db: Connection, limit: int = UNSENT_MOST) -> list[UnsentRow]:
     """Give what this desk wrote and the hub has not acknowledged, the oldest first: a row per thing and kind of op.
 
     After hours offline only the oldest `UNSENT_OPS` ops are looked at; how many there are in all is in `LinkStatus`.
@@ -50,7 +50,7 @@ def unsent(db: Database, limit: int = UNSENT_MOST) -> list[UnsentRow]:
              group by op.entity, op.kind order by min(op.seq) limit ?"""
     rows = []
     span = [far.own, far.acked, far.acked + UNSENT_OPS, limit]
-    for at, kind, count, seq, of, uid in db.conn.execute(sql, span).fetchall():
+    for at, kind, count, seq, of, uid in db.execute(sql, span).fetchall():
         number, detail = _named(db, of, uid)
         rows.append(UnsentRow(at, kind, number, detail, count, far.row(seq)))
     return rows
@@ -65,12 +65,12 @@ _NAMED: Final = {
 }
 
 
-def _named(db: Database, of: str, uid: bytes) -> tuple[str, str]:
-    row = db.conn.execute(_NAMED[of], [uid]).fetchone() if of in _NAMED else None
+def _named(db: Connection, of: str, uid: bytes) -> tuple[str, str]:
+    row = db.execute(_NAMED[of], [uid]).fetchone() if of in _NAMED else None
     return (row[0] or "", row[1] or "") if row else ("", "")
 
 
-def queue(db: Database, now: int, hours: int = SHIFT_HOURS) -> QueueFigures:
+def queue(db: Connection, now: int, hours: int = SHIFT_HOURS) -> QueueFigures:
     """Give the lead's figures over the last hours, and beside them how long this desk heard nothing of the others.
 
     Calls to other desks in such a time are not in the figures until they arrive; `offline_s` and `offline` say so.
@@ -79,7 +79,7 @@ def queue(db: Database, now: int, hours: int = SHIFT_HOURS) -> QueueFigures:
     clocks = clocks_of.kept(db)
     in_time_ms = clocks.target_ms("answer")
     sql = "select rang_at, answered_at, status, type from call where rang_at >= ? and rang_at < ?"
-    calls = db.conn.execute(sql, [from_at, now]).fetchall()
+    calls = db.execute(sql, [from_at, now]).fetchall()
     answered = [(rang, at, kind) for rang, at, _, kind in calls if at is not None]
     in_time = [rang for rang, at, _ in answered if at - rang <= in_time_ms]
     waits = _call_to_agency(db, from_at, now)
@@ -98,7 +98,7 @@ def queue(db: Database, now: int, hours: int = SHIFT_HOURS) -> QueueFigures:
         call_to_agency_n=len(waits),
         unsent=sent,
         oldest_unsent_at=oldest,
-        conflicts=db.conn.execute("select count(*) from incident where rivals > 0").fetchone()[0],
+        conflicts=db.execute("select count(*) from incident where rivals > 0").fetchone()[0],
         by_type=tuple(Counter(kind for _, _, kind in answered if kind).most_common()),
         by_hour=_by_hour([rang for rang, _, _ in answered], in_time),
         call_to_agency_s=tuple(waits),
@@ -113,7 +113,7 @@ def percentile(ordered: list[float], share: int) -> float | None:
     return ordered[max(0, -(-share * len(ordered) // 100) - 1)] if ordered else None
 
 
-def _call_to_agency(db: Database, from_at: int, to_at: int) -> list[float]:
+def _call_to_agency(db: Connection, from_at: int, to_at: int) -> list[float]:
     """Seconds from the answer to the first agency that was told, sorted, for incidents whose call rang in the span."""
     sql = """select min(assignment.notified_at) - min(call.answered_at) from call
              cross join offer on offer.call = call.uid cross join link on link.call = offer.uid
@@ -121,7 +121,7 @@ def _call_to_agency(db: Database, from_at: int, to_at: int) -> list[float]:
              where call.rang_at >= ? and call.rang_at < ? and call.answered_at is not null
              and assignment.notified_at is not null group by link.incident"""
     # `cross join` keeps the order: from the span's calls outward, never from all links there are.
-    found = (waited for (waited,) in db.conn.execute(sql, [from_at, to_at]))
+    found = (waited for (waited,) in db.execute(sql, [from_at, to_at]))
     # Two desks' clocks may differ by a little: a negative wait is none.
     return sorted(max(0, waited) / 1000 for waited in found)
 
@@ -132,33 +132,33 @@ def _by_hour(answered: list[int], in_time: list[int]) -> tuple[tuple[int, int, i
     return tuple((hour, count, good[hour]) for hour, count in sorted(hours.items()))
 
 
-def skewed(db: Database, limit: int = 100) -> list[SkewedDesk]:
+def skewed(db: Connection, limit: int = 100) -> list[SkewedDesk]:
     """Give the desks whose clock ran ahead, the furthest first (promise M9); only the newest `SKEWED_OPS` count."""
     sql = """select coalesce(nullif(replica.desk, ''), cast(replica as text)), count(*), max(late.at) from
              (select replica, at from op where skewed = 1 order by n desc limit ?) late
              left join replica using (replica) group by replica order by max(late.at) desc limit ?"""
-    return [SkewedDesk(*row) for row in db.conn.execute(sql, [SKEWED_OPS, limit])]
+    return [SkewedDesk(*row) for row in db.execute(sql, [SKEWED_OPS, limit])]
 
 
-def roster(db: Database, limit: int = 1000) -> list[Person]:
+def roster(db: Connection, limit: int = 1000) -> list[Person]:
     """Give everyone enrolled, by name, and where they sit."""
     sql = "select uid, login, name, role, desk, since_at from person order by name, uid limit ?"
-    return [Person(*row) for row in db.conn.execute(sql, [limit])]
+    return [Person(*row) for row in db.execute(sql, [limit])]
 
 
-def desks(db: Database, now: int) -> list[DeskRow]:
+def desks(db: Connection, now: int) -> list[DeskRow]:
     """Give every desk the record names, with who sits there and what it is doing as far as this desk has heard."""
-    seated = {desk: (name, since) for name, desk, since in db.conn.execute(
+    seated = {desk: (name, since) for name, desk, since in db.execute(
         "select name, desk, since_at from person where desk <> '' order by since_at")}  # fmt: skip
     live = {}
     sql = """select desk, status, coalesce(answered_at, rang_at) from call
              where status in ('ringing', 'talking', 'held', 'abandoned') and rang_at > ?
              order by status = 'ringing' desc"""
-    for desk, status, since in db.conn.execute(sql, [now - LIVE_MS]):
+    for desk, status, since in db.execute(sql, [now - LIVE_MS]):
         if status != "abandoned":
             live[desk] = ("ringing" if status == "ringing" else "talking", since)
     sql = "select desk, count(*) from call where rang_at >= ? and answered_at is not null group by desk"
-    load = dict(db.conn.execute(sql, [now - HOUR_MS]).fetchall())
+    load = dict(db.execute(sql, [now - HOUR_MS]).fetchall())
     rows = []
     for name in sorted({name for name in reads.desks(db).values() if name} | seated.keys() | live.keys()):
         person, since = seated.get(name, ("", None))

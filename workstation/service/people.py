@@ -10,7 +10,7 @@ from workstation.domain.changes import Changes
 from workstation.domain.ops import ROLES
 from workstation.domain.rows import Person
 from workstation.service.desk import BadValue, Desk, Pending, Refused
-from workstation.store import Database, Tx
+from workstation.store import Connection, Tx
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -144,12 +144,12 @@ class Listed(Struct, frozen=True):
     verifier: str
 
 
-def find(db: Database, login: str) -> Listed | None:
+def find(db: Connection, login: str) -> Listed | None:
     """Look a login up on the roster; where two desks enrolled it apart, the first enrolment stands."""
     sql = "select uid, login, name, role, desk, since_at, verifier from person where login = ? order by uid limit 1"
-    row = db.conn.execute(sql, [login]).fetchone()
+    row = db.execute(sql, [login]).fetchone()
     return Listed(Person(*row[:6]), row[6]) if row else None
 
 
-def _somebody(db: Database) -> bool:
-    return db.conn.execute("select 1 from person limit 1").fetchone() is not None
+def _somebody(db: Connection) -> bool:
+    return db.execute("select 1 from person limit 1").fetchone() is not None

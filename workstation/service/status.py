@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import Dot, LinkStatus, Sync
-from workstation.store import Database, Store, Tx
+from workstation.store import Connection, Store, Tx
 
 KEPT_AS = "outages"
 MOST = 200
@@ -60,9 +60,9 @@ def _note(tx: Tx, cut: bool, at: int) -> None:
     tx.set_meta(KEPT_AS, json.dumps(log[-MOST:]))
 
 
-def outages(db: Database, from_at: int, to_at: int) -> tuple[tuple[int, int], ...]:
+def outages(db: Connection, from_at: int, to_at: int) -> tuple[tuple[int, int], ...]:
     """Give the outages of a span of time, cut to it; one that still lasts ends with the span."""
-    row = db.conn.execute("select v from meta where k = ?", [KEPT_AS]).fetchone()
+    row = db.execute("select v from meta where k = ?", [KEPT_AS]).fetchone()
     found = []
     for start, end in json.loads(row[0]) if row else []:
         begun, over = max(start, from_at), min(to_at if end is None else end, to_at)
@@ -90,8 +90,8 @@ class Travelled(Struct, frozen=True):
         return self.row(dot[1]) if dot[0] == self.own else Sync.SERVER
 
 
-def travelled(db: Database) -> Travelled:
+def travelled(db: Connection) -> Travelled:
     """Ask the record how far its own ops have come."""
     sql = "select meta.v, coalesce(acked, 0) from meta left join replica on replica = meta.v where k = 'replica'"
-    own, acked = db.conn.execute(sql).fetchone()
+    own, acked = db.execute(sql).fetchone()
     return Travelled(own, acked)

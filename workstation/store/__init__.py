@@ -4,7 +4,7 @@ from workstation.domain.changes import Changes
 from workstation.domain.merge import Entry, Register, State, Write
 from workstation.domain.ops import Dot, OpInvalid
 from workstation.store import reads
-from workstation.store.cipher import Database
+from workstation.store.cipher import Connection
 from workstation.store.errors import StoreClosed, StoreFailed, StoreRefused
 from workstation.store.reads import read_digest, read_vector
 from workstation.store.store import Store
@@ -12,6 +12,6 @@ from workstation.store.tx import Tx
 from workstation.store.writer import Written
 
 __all__ = [
-    "Changes", "Database", "Dot", "Entry", "OpInvalid", "Register", "State", "Store", "StoreClosed", "StoreFailed",
+    "Changes", "Connection", "Dot", "Entry", "OpInvalid", "Register", "State", "Store", "StoreClosed", "StoreFailed",
     "StoreRefused", "Tx", "Write", "Written", "read_digest", "read_vector", "reads",
 ]  # fmt: skip

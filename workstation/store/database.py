@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from workstation.store.cipher import OLDEST, Connection, Database, Migrations, connect, dbapi2, library_version
+from workstation.store.cipher import OLDEST, Connection, connect, dbapi2, library_version
 from workstation.store.errors import StoreRefused
-from workstation.store.schema import MIGRATIONS
+from workstation.store.schema import STEPS, STEPS_OF, STEPS_TABLE, Step
 
 _PLAIN_HEADER: Final = b"SQLite format 3\x00"
 
 
-def open_for_writing(path: Path, key: bytes | None, steps: Migrations = MIGRATIONS) -> Database:
+def open_for_writing(path: Path, key: bytes | None, steps: Sequence[Step] = STEPS) -> Connection:
     """The writer's connection to a file of this program's schema; made when absent, migrated when older.
 
     Raises StoreRefused: SQLite too old, wrong key, plain where encrypted is set or the reverse, newer file, not ours.
@@ -32,24 +33,41 @@ def open_for_writing(path: Path, key: bytes | None, steps: Migrations = MIGRATIO
     for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 5000", "wal_autocheckpoint = 0",
                    "temp_store = memory", "cache_size = -32768"):  # fmt: skip
         connection.execute(f"pragma {pragma}")
-    db = Database(connection, execute_plugins=False)
     try:
-        steps.apply(db)
+        if lacking(connection, steps):
+            from workstation.store.migrate import migrate
+
+            migrate(connection, steps)
     except BaseException:
         connection.close()
         raise
-    return db
+    return connection
 
 
-def open_for_reading(path: Path, key: bytes | None) -> Database:
+def applied(connection: Connection) -> list[str]:
+    """The names of the steps this file has, in their order."""
+    there = "select 1 from sqlite_master where type = 'table' and name = ?"
+    if connection.execute(there, [STEPS_TABLE]).fetchone() is None:
+        return []
+    made = f"select name from {STEPS_TABLE} where migration_set = ? order by rowid"  # noqa: S608 - a name of ours
+    return [name for (name,) in connection.execute(made, [STEPS_OF])]
+
+
+def lacking(connection: Connection, steps: Sequence[Step]) -> list[str]:
+    """The names of the steps this file does not have yet."""
+    made = set(applied(connection))
+    return [step.name for step in steps if step.name not in made]
+
+
+def open_for_reading(path: Path, key: bytes | None) -> Connection:
     """A reader's connection, which cannot write."""
     connection = connect(path, key, mode="ro")
     for pragma in ("busy_timeout = 5000", "temp_store = memory", "cache_size = -16384"):
         connection.execute(f"pragma {pragma}")
-    return Database(connection, execute_plugins=False)
+    return connection
 
 
-def _examine(path: Path, key: bytes | None, steps: Migrations) -> None:
+def _examine(path: Path, key: bytes | None, steps: Sequence[Step]) -> None:
     """Look at an existing file through a connection that cannot change it, and copy it when it will be migrated.
 
     A writing connection would fold a leftover WAL into the file on close even where the key is wrong.
@@ -67,24 +85,25 @@ def _examine(path: Path, key: bytes | None, steps: Migrations) -> None:
         connection.close()
 
 
-def _check(path: Path, connection: Connection, plain: bool, steps: Migrations) -> None:
+def _check(path: Path, connection: Connection, plain: bool, steps: Sequence[Step]) -> None:
     try:
         connection.execute("select count(*) from sqlite_master").fetchone()
     except dbapi2.DatabaseError as error:
         cause = "it is damaged" if plain else "its key is another, or it is damaged"
         raise StoreRefused(f"{path.name} cannot be read: {cause}; it was left as it is") from error
-    db = Database(connection, execute_plugins=False)
-    applied = [step.name for step in steps.applied(db)]
-    if not applied and set(db.table_names()) - {steps.migrations_table}:  # alone it is ours, cut short while made
+    made = applied(connection)
+    others = "select 1 from sqlite_master where type = 'table' and name not in (?, 'sqlite_sequence') limit 1"
+    # The table of steps alone is a file of ours, cut short while it was made.
+    if not made and connection.execute(others, [STEPS_TABLE]).fetchone() is not None:
         raise StoreRefused(f"{path.name} is a database of another program; it was left as it is")
-    known = {step.name for step in steps._migrations}
-    if newer := [name for name in applied if name not in known]:
+    known = {step.name for step in steps}
+    if newer := [name for name in made if name not in known]:
         raise StoreRefused(
             f"{path.name} was written by a newer version of this program ({newer[-1]}); "
             "it was left as it is: update this desk"
         )
-    if applied and (pending := steps.pending(db)):
-        _copy(connection, path.with_name(f"{path.name}.before-{pending[0].name}"))
+    if made and (pending := lacking(connection, steps)):
+        _copy(connection, path.with_name(f"{path.name}.before-{pending[0]}"))
 
 
 def _copy(connection: Connection, target: Path) -> None:

@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from workstation.store.cipher import Database
+from workstation.store.cipher import Connection
 from workstation.store.database import open_for_reading
 from workstation.store.errors import StoreClosed, machine_fault
 
 T = TypeVar("T")
-_Read = tuple[Callable[[Database], Any], Future[Any]]
+_Read = tuple[Callable[[Connection], Any], Future[Any]]
 
 
 class Reader:
@@ -27,7 +27,7 @@ class Reader:
         self._thread = threading.Thread(target=self._run, args=(path, key), name=name, daemon=True)
         self._thread.start()
 
-    def read(self, fn: Callable[[Database], T]) -> Future[T]:
+    def read(self, fn: Callable[[Connection], T]) -> Future[T]:
         """Ask; `result()` raises what `fn` raised, StoreFailed for the machine's fault, StoreClosed after `close`."""
         future: Future[T] = Future()
         with self._gate:
@@ -37,7 +37,7 @@ class Reader:
                 self._waiting.put((fn, future))
         return future
 
-    def ask(self, fn: Callable[[Database], T]) -> T:
+    def ask(self, fn: Callable[[Connection], T]) -> T:
         """Ask and wait. Not from within a read of this reader."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("a read waits for another read of the same thread")
@@ -52,7 +52,7 @@ class Reader:
         self._thread.join()
 
     def _run(self, path: Path, key: bytes | None) -> None:
-        db: Database | None = None
+        db: Connection | None = None
         try:
             while (waiting := self._waiting.get()) is not None:
                 fn, future = waiting
@@ -66,16 +66,16 @@ class Reader:
                     future.set_exception(_told(error))
         finally:
             if db is not None:
-                db.conn.close()
+                db.close()
 
 
-def _at_one_moment(db: Database, fn: Callable[[Database], T]) -> T:
-    db.conn.execute("begin")
+def _at_one_moment(db: Connection, fn: Callable[[Connection], T]) -> T:
+    db.execute("begin")
     try:
         return fn(db)
     finally:
-        if db.conn.in_transaction:
-            db.conn.execute("rollback")
+        if db.in_transaction:
+            db.execute("rollback")
 
 
 def _told(error: BaseException) -> BaseException:

@@ -7,7 +7,7 @@ import logging
 from sync.protocol import unpack
 from workstation.domain.merge import FOLD_VERSION
 from workstation.store.batch import Batch
-from workstation.store.cipher import Database
+from workstation.store.cipher import Connection
 from workstation.store.ledger import Ledger
 from workstation.store.words import words
 
@@ -15,34 +15,34 @@ log = logging.getLogger("store")
 _MADE = ("incident", "link", "offer", "call", "assignment", "person")
 
 
-def refold(db: Database, ledger: Ledger, own: int) -> bool:
+def refold(db: Connection, ledger: Ledger, own: int) -> bool:
     """Make states, rows and search anew when they come of another version of the fold; one transaction.
 
     True when done.
     """
-    row = db.conn.execute("select v from meta where k = 'fold'").fetchone()
+    row = db.execute("select v from meta where k = 'fold'").fetchone()
     if row and row[0] == FOLD_VERSION:
         return False
     log.info("folding %d ops again", ledger.arrival)
-    db.conn.execute("begin immediate")
+    db.execute("begin immediate")
     try:
         for table in _MADE:
-            db.conn.execute(f"delete from {table}")  # noqa: S608 - names of this module
-        db.conn.execute("insert into search (search) values ('delete-all')")
+            db.execute(f"delete from {table}")  # noqa: S608 - names of this module
+        db.execute("insert into search (search) values ('delete-all')")
         _entities(db, ledger, own)
-        db.conn.execute("insert or replace into meta values ('fold', ?)", [FOLD_VERSION])
-        db.conn.execute("commit")
+        db.execute("insert or replace into meta values ('fold', ?)", [FOLD_VERSION])
+        db.execute("commit")
     except BaseException:
-        db.conn.execute("rollback")
+        db.execute("rollback")
         raise
     return True
 
 
-def _entities(db: Database, ledger: Ledger, own: int) -> None:
-    batch = Batch(db.conn, ledger, own)
-    for entity, uid in db.conn.execute("select id, uid from entity order by id").fetchall():
+def _entities(db: Connection, ledger: Ledger, own: int) -> None:
+    batch = Batch(db, ledger, own)
+    for entity, uid in db.execute("select id, uid from entity order by id").fetchall():
         ops, own_seq, found = [], 0, []
-        for n, replica, seq, raw in db.conn.execute(
+        for n, replica, seq, raw in db.execute(
             "select n, replica, seq, raw from op where entity = ? order by n", [entity]
         ):
             op = unpack(raw)
@@ -51,4 +51,4 @@ def _entities(db: Database, ledger: Ledger, own: int) -> None:
             if text := words(op):
                 found.append((entity << 32 | n, text))
         batch.refold(uid, entity, own_seq, ops)
-        db.conn.executemany("insert into search (rowid, words) values (?,?)", found)
+        db.executemany("insert into search (rowid, words) values (?,?)", found)

@@ -1,4 +1,4 @@
-"""The tables, as steps that sqlite-utils' own `Migrations` applies.
+"""The tables, as steps; `migrate` has sqlite-utils apply those a file does not have yet.
 
 `op` is the record; everything else is made from it and can be made again. Face columns are copies for the screen: what
 does not fit a column shows empty there and stays in the state. A released step is never edited; a change is a new
@@ -7,11 +7,25 @@ step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from workstation.store.cipher import Database, Migrations
+from msgspec import Struct
 
-MIGRATIONS: Final = Migrations("tahuri")
+from workstation.store.cipher import Connection
+
+STEPS_OF: Final = "tahuri"
+"""The name of this set of steps in the file's table of them."""
+STEPS_TABLE: Final = "_sqlite_migrations"
+"""Where sqlite-utils writes the steps it has made."""
+
+
+class Step(Struct, frozen=True):
+    """One change of the tables; its name stands in the file once it is made, and sorts after those before it."""
+
+    name: str
+    make: Callable[[Connection], None]
+
 
 _FIRST = (
     "create table meta (k text primary key, v) without rowid",
@@ -75,8 +89,10 @@ _FIRST = (
 )
 
 
-@MIGRATIONS(name="0001_first")
-def _first(db: Database) -> None:
+def _first(db: Connection) -> None:
     # One statement at a time: executescript would commit the transaction sqlite-utils has opened.
     for statement in _FIRST:
         db.execute(statement)
+
+
+STEPS: Final = (Step("0001_first", _first),)

@@ -19,13 +19,13 @@ from workstation.domain.ids import Ids, SystemIds
 from workstation.domain.merge import FOLD_VERSION
 from workstation.store import reads
 from workstation.store.ack import acknowledge
-from workstation.store.cipher import Database, Migrations
+from workstation.store.cipher import Connection
 from workstation.store.claim import Claim
 from workstation.store.database import open_for_writing
 from workstation.store.ledger import Ledger
 from workstation.store.reader import Reader
 from workstation.store.refold import refold
-from workstation.store.schema import MIGRATIONS
+from workstation.store.schema import STEPS, Step
 from workstation.store.tidy import Checkpointer, Tidy
 from workstation.store.tx import Author, Tx
 from workstation.store.writer import Arrival, Writer, Written
@@ -41,7 +41,12 @@ class Store:
     """An open record. Made by `open`; every method may be called from any thread."""
 
     def __init__(
-        self, path: Path, key: bytes | None, author: Callable[[Database], Author], steps: Migrations, merge_page: int
+        self,
+        path: Path,
+        key: bytes | None,
+        author: Callable[[Connection], Author],
+        steps: Sequence[Step],
+        merge_page: int,
     ) -> None:
         self.path = path
         self._listeners: list[Callable[[Changes], None]] = []
@@ -52,15 +57,15 @@ class Store:
         self._claim = Claim(path)
         self._checkpointer = Checkpointer(path, key)
 
-        def start() -> tuple[Database, Ledger, Author]:
+        def start() -> tuple[Connection, Ledger, Author]:
             db = open_for_writing(path, key, steps)
             try:
                 self._author = author(db)
-                self._epoch = db.conn.execute("select v from meta where k = 'epoch'").fetchone()[0]
-                refold(db, Ledger.load(db.conn), self._author.replica)
-                return db, Ledger.load(db.conn), self._author
+                self._epoch = db.execute("select v from meta where k = 'epoch'").fetchone()[0]
+                refold(db, Ledger.load(db), self._author.replica)
+                return db, Ledger.load(db), self._author
             except BaseException:
-                db.conn.close()
+                db.close()
                 raise
 
         self._writer = Writer(
@@ -86,7 +91,7 @@ class Store:
         clock: Clock | None = None,
         ids: Ids | None = None,
         site: str = "",
-        steps: Migrations = MIGRATIONS,
+        steps: Sequence[Step] = STEPS,
         merge_page: int = MERGE_PAGE,
     ) -> Store:
         """Open the record at `path`, or make it; returns when it can be written.
@@ -98,7 +103,7 @@ class Store:
         clock = clock or SystemClock()
         ids = ids or SystemIds(clock)
 
-        def author(db: Database) -> Author:
+        def author(db: Connection) -> Author:
             number = _identity(db, replica, clock, ids)
             return Author(number, site, clock, ids, Hlc(clock, _newest_stamp(db, number)))
 
@@ -138,7 +143,7 @@ class Store:
         self._writer.submit(arrival)
         return arrival.future
 
-    def read(self, fn: Callable[[Database], T]) -> Future[T]:
+    def read(self, fn: Callable[[Connection], T]) -> Future[T]:
         """Run `fn` on the reader's thread, on the record as of one commit; inside a transaction, on that one's rows."""
         tx = self._writer.open_tx
         if tx is None:
@@ -234,9 +239,9 @@ class Store:
                 log.exception("a listener failed; the record is not affected")
 
 
-def _identity(db: Database, replica: int | None, clock: Clock, ids: Ids) -> int:
+def _identity(db: Connection, replica: int | None, clock: Clock, ids: Ids) -> int:
     """The replica number of this file, and its first facts when it is new."""
-    kept = dict(db.conn.execute("select k, v from meta where k in ('replica', 'epoch')").fetchall())
+    kept = dict(db.execute("select k, v from meta where k in ('replica', 'epoch')").fetchall())
     number = replica or kept.get("replica") or ids.replica()
     fresh: dict[str, int | bytes] = {}
     if kept.get("replica") != number:
@@ -244,13 +249,13 @@ def _identity(db: Database, replica: int | None, clock: Clock, ids: Ids) -> int:
     if "epoch" not in kept:
         fresh |= {"epoch": ids.secret(EPOCH_BYTES), "created_at": clock.now_ms(), "fold": FOLD_VERSION}
     if fresh:
-        db.conn.execute("begin immediate")
-        db.conn.executemany("insert or replace into meta values (?, ?)", fresh.items())
-        db.conn.execute("commit")
+        db.execute("begin immediate")
+        db.executemany("insert or replace into meta values (?, ?)", fresh.items())
+        db.execute("commit")
     return int(number)
 
 
-def _newest_stamp(db: Database, replica: int) -> int:
+def _newest_stamp(db: Connection, replica: int) -> int:
     """Stamp of the newest own op: the clock goes on from there, whatever the wall says after a restart."""
-    row = db.conn.execute("select raw from op where replica = ? order by seq desc limit 1", [replica]).fetchone()
+    row = db.execute("select raw from op where replica = ? order by seq desc limit 1", [replica]).fetchone()
     return unpack(row[0]).hlc if row else 0

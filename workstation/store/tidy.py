@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from workstation.store.cipher import Database, connect, dbapi2
+from workstation.store.cipher import Connection, connect, dbapi2
 
 log = logging.getLogger("store")
 
@@ -69,8 +69,8 @@ class Checkpointer:
 class Tidy:
     """Decides what is to be tidied and does one bounded step at a time, on the writer's thread."""
 
-    def __init__(self, db: Database, checkpointer: Checkpointer) -> None:
-        self._connection = db.conn
+    def __init__(self, db: Connection, checkpointer: Checkpointer) -> None:
+        self._connection = db
         self._checkpointer = checkpointer
         self._segments = SEGMENTS_SOME
         self._commits = 0

@@ -12,7 +12,7 @@ from workstation.domain.ids import NOBODY, Ids, Uid
 from workstation.domain.merge import LIFE, State
 from workstation.domain.ops import VERSION, Body, Dot, Effect, Op, OpInvalid, check
 from workstation.store.batch import Batch, Held
-from workstation.store.cipher import Database
+from workstation.store.cipher import Connection
 from workstation.store.ledger import Ledger
 
 T = TypeVar("T")
@@ -29,20 +29,20 @@ class Author:
 class Tx:
     """An open transaction on the writer thread. Valid only inside the function it was handed to."""
 
-    def __init__(self, db: Database, ledger: Ledger, author: Author, held: dict[Uid, Held]) -> None:
+    def __init__(self, db: Connection, ledger: Ledger, author: Author, held: dict[Uid, Held]) -> None:
         self._db = db
         self._ledger = ledger
         self._author = author
-        self._batch = Batch(db.conn, ledger, author.replica, held)
+        self._batch = Batch(db, ledger, author.replica, held)
 
     @property
-    def db(self) -> Database:
+    def db(self) -> Connection:
         """The rows with everything appended so far."""
         self._batch.flush()
         return self._db
 
     @property
-    def settled(self) -> Database:
+    def settled(self) -> Connection:
         """The rows without what was appended since the last look: for reads that cannot depend on it."""
         return self._db
 
@@ -80,32 +80,32 @@ class Tx:
 
     def meta(self, name: str, default: Any = None) -> Any:
         """A value kept beside the record on this machine alone; it never travels."""
-        row = self._db.conn.execute("select v from meta where k = ?", [name]).fetchone()
+        row = self._db.execute("select v from meta where k = ?", [name]).fetchone()
         return row[0] if row else default
 
     def set_meta(self, name: str, value: str | int | float | bytes | None) -> None:
         """Keep a value beside the record on this machine alone."""
-        self._db.conn.execute("insert or replace into meta values (?, ?)", [name, value])
+        self._db.execute("insert or replace into meta values (?, ?)", [name, value])
 
     def nested(self, act: Callable[[Tx], T]) -> T:
         """Run `act` so that its failure takes back what it appended, and nothing else."""
         self._batch.flush()
         mark, before = self._ledger.copy(), self._batch.changes
-        self._db.conn.execute("savepoint nested")
+        self._db.execute("savepoint nested")
         try:
             value = act(self)
             self._batch.flush()
         except BaseException:
             # A full disk takes the whole transaction back by itself, and this point with it.
-            if self._db.conn.in_transaction:
-                self._db.conn.execute("rollback to nested")
+            if self._db.in_transaction:
+                self._db.execute("rollback to nested")
             self._batch.discard()
             self._batch.changes = before
             self._ledger.put_back(mark)
             raise
         finally:
-            if self._db.conn.in_transaction:
-                self._db.conn.execute("release nested")
+            if self._db.in_transaction:
+                self._db.execute("release nested")
         return value
 
     def seal(self) -> Changes:

@@ -21,7 +21,7 @@ from workstation.domain.hlc import skewed
 from workstation.domain.ids import Uid
 from workstation.domain.ops import Op
 from workstation.store.batch import Batch, Held
-from workstation.store.cipher import Database
+from workstation.store.cipher import Connection
 from workstation.store.errors import StoreClosed, machine_fault
 from workstation.store.ledger import Ledger
 from workstation.store.tidy import Tidy
@@ -71,10 +71,10 @@ class Writer:
 
     def __init__(
         self,
-        open_database: Callable[[], tuple[Database, Ledger, Author]],
+        open_database: Callable[[], tuple[Connection, Ledger, Author]],
         committed: Callable[[Ledger], None],
         announce: Callable[[Changes], None],
-        tidy: Callable[[Database], Tidy],
+        tidy: Callable[[Connection], Tidy],
         merge_page: int,
     ) -> None:
         self._open, self._make_tidy, self._merge_page = open_database, tidy, merge_page
@@ -118,7 +118,7 @@ class Writer:
         """The transaction under way, for code that runs inside it; None on every other thread."""
         return self._open_tx if threading.current_thread() is self.thread else None
 
-    def beside(self, fn: Callable[[Database], Changes]) -> Future[Changes]:
+    def beside(self, fn: Callable[[Connection], Changes]) -> Future[Changes]:
         """A small change beside the record, such as what the hub has acknowledged; `fn` says which rows it concerns."""
         future: Future[Changes] = Future()
         self.submit(_Act(lambda tx: fn(tx.db), future, beside=True))
@@ -149,7 +149,7 @@ class Writer:
             log.critical("the writer failed; nothing more is saved until a restart", exc_info=True)
             self._give_up(error)
         finally:
-            self._db.conn.close()
+            self._db.close()
 
     def _give_up(self, error: BaseException) -> None:
         """Leave nobody waiting for a thread that is gone."""
@@ -210,12 +210,12 @@ class Writer:
         mark = self._ledger.copy()
         changes = Changes()
         try:
-            self._db.conn.execute("begin immediate")
+            self._db.execute("begin immediate")
             for act in acts:
                 if not act.future.set_running_or_notify_cancel():
                     continue
                 changes |= self._one(act, settled, alone=len(acts) == 1)
-            self._db.conn.execute("commit")
+            self._db.execute("commit")
         except BaseException as error:
             self._undo(mark)
             for act in acts:
@@ -234,7 +234,7 @@ class Writer:
             value = act.fn(tx) if alone else tx.nested(act.fn)
             changes = tx.seal()
         except BaseException as error:
-            if alone or not self._db.conn.in_transaction:
+            if alone or not self._db.in_transaction:
                 raise
             told = _told(error)
             settled.append(lambda: act.future.set_exception(told))
@@ -251,11 +251,11 @@ class Writer:
 
     def _commit_arrivals(self, arrivals: Sequence[Arrival]) -> None:
         mark = self._ledger.copy()
-        batch = Batch(self._db.conn, self._ledger, self._author.replica, self._held)
+        batch = Batch(self._db, self._ledger, self._author.replica, self._held)
         taken: list[tuple[Arrival, int]] = []
         refused: list[tuple[Arrival, Gap]] = []
         try:
-            self._db.conn.execute("begin immediate")
+            self._db.execute("begin immediate")
             room = self._room()
             for arrival in arrivals:
                 if not arrival.done and (gap := self._gap(arrival)):
@@ -266,7 +266,7 @@ class Writer:
                 room -= until - arrival.done
                 taken.append((arrival, until))
             batch.flush()
-            self._db.conn.execute("commit")
+            self._db.execute("commit")
         except BaseException as error:
             self._undo(mark)
             self._retry_alone(arrivals, error)
@@ -319,8 +319,8 @@ class Writer:
             batch.add(op, raw, skewed=skewed(op.hlc, now))
 
     def _undo(self, mark: Ledger) -> None:
-        if self._db.conn.in_transaction:
-            self._db.conn.execute("rollback")
+        if self._db.in_transaction:
+            self._db.execute("rollback")
         self._held.clear()
         self._ledger.put_back(mark)
 
