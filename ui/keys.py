@@ -9,6 +9,7 @@ from ui.actions import PAGES
 from ui.session import NOISE
 
 if TYPE_CHECKING:
+    from ui.board.panel import BoardPanel
     from ui.main_window import MainWindow
 
 FIELDS = {
@@ -20,8 +21,7 @@ FIELDS = {
 
 def bind(window: MainWindow) -> None:
     """Give every action its handler, and where it is not always possible the question whether it is now."""
-    deeds, session, page = window.deeds, window.session, window.desk_page
-    form = page.form
+    deeds, session = window.deeds, window.session
     deeds.bind("help", window.toggle_help)
     deeds.bind("answer", session.answer, session.can_answer)
     deeds.bind("hold", session.hold, session.is_talking)
@@ -30,25 +30,33 @@ def bind(window: MainWindow) -> None:
     for name in (*NOISE, "information", "report"):
         deeds.bind(name, _press(window, name), session.can_type)
     deeds.bind("undo", lambda: _undo(window), lambda: window.undo.running or _can_bring_back(window))
-    deeds.bind("notify", page.agencies.next_step, lambda: page.busy and page.agencies.can_go())
-    deeds.bind("save", form.finish, lambda: page.busy)
-    deeds.bind("done", window.done, lambda: page.busy and not session.is_talking())
-    deeds.bind("new", window.new_incident, lambda: not page.busy and window.may_look)
+    deeds.bind(
+        "notify",
+        lambda: window.desk_page.agencies.next_step(),
+        lambda: window.busy and window.desk_page.agencies.can_go(),
+    )
+    deeds.bind("save", window.save, lambda: window.busy)
+    deeds.bind("done", window.done, lambda: window.busy and not session.is_talking())
+    deeds.bind("new", window.new_incident, lambda: not window.busy and window.may_look)
     for n in (1, 2, 3, 4):
-        deeds.bind(f"priority_{n}", _priority(window, n), lambda: page.busy)
+        deeds.bind(f"priority_{n}", _priority(window, n), lambda: window.busy)
     for name, field in FIELDS.items():
-        deeds.bind(name, _field(window, field), lambda: page.busy)
-    deeds.bind("conflict", form.open_rivals, lambda: bool(form.rival_names()))
-    deeds.bind("agencies", lambda: _to(window, "agencies", page.agencies.take_focus), lambda: page.busy)
-    deeds.bind("card", lambda: _to(window, "card", page.card.take_focus), lambda: page.busy)
+        deeds.bind(name, _field(window, field), lambda: window.busy)
     deeds.bind(
-        "similar", lambda: _to(window, "similar", page.similar.table.setFocus), lambda: page.busy and window.may_look
+        "conflict",
+        lambda: window.desk_page.form.open_rivals(),
+        lambda: window.pages.made("desk") and bool(window.desk_page.form.rival_names()),
     )
-    deeds.bind("map", lambda: _to(window, "map", page.map.setFocus), lambda: window.may_look)
+    deeds.bind("agencies", lambda: _to(window, "agencies", window.desk_page.agencies.take_focus), lambda: window.busy)
+    deeds.bind("card", lambda: _to(window, "card", window.desk_page.card.take_focus), lambda: window.busy)
     deeds.bind(
-        "board", lambda: (page.board if page.busy else page.idle_board).table.setFocus(), lambda: window.may_look
+        "similar",
+        lambda: _to(window, "similar", window.desk_page.similar.table.setFocus),
+        lambda: window.busy and window.may_look,
     )
-    deeds.bind("turn", page.turn.table.setFocus, lambda: not page.busy and window.may_look)
+    deeds.bind("map", lambda: _to(window, "map", window.desk_page.map.setFocus), lambda: window.may_look)
+    deeds.bind("board", lambda: _board(window).table.setFocus(), lambda: window.may_look)
+    deeds.bind("turn", lambda: window.desk_page.turn.table.setFocus(), lambda: not window.busy and window.may_look)
     # These work on their page only, so the page is there by then.
     deeds.bind("abandoned", lambda: window.calls_page.abandoned.setFocus())
     deeds.bind("every_call", lambda: window.calls_page.calls.setFocus())
@@ -97,6 +105,10 @@ def _field(window: MainWindow, field: str) -> Callable[[], None]:
 
 def _page(window: MainWindow, name: str) -> Callable[[], None]:
     return lambda: window.show_page(name)
+
+
+def _board(window: MainWindow) -> BoardPanel:
+    return window.desk_page.board if window.busy else window.desk_page.idle_board
 
 
 def _to(window: MainWindow, tab: str, focus: Callable[[], object]) -> None:

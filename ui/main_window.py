@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 from PySide6.QtCore import QEvent, QObject, Qt
@@ -14,13 +15,9 @@ from PySide6.QtWidgets import QApplication, QTableView, QWidget
 from ui import figures, keys
 from ui.actions import caps
 from ui.alarm import Alarm
-from ui.board.panel import BoardPanel
 from ui.bridge import Bridge
-from ui.calls.page import CallsPage
 from ui.i18n import tr
-from ui.map.panel import MapPanel
 from ui.shell import Shell
-from ui.shift.page import ShiftPage
 from ui.softphone.strip import OnLine
 from ui.stages import stages
 from ui.theme import Theme
@@ -28,11 +25,16 @@ from workstation.domain.rows import LinkStatus, Person, PhoneState
 from workstation.service import people
 from workstation.service.desk import Desk, Refused
 
+if TYPE_CHECKING:
+    from ui.board.panel import BoardPanel
+    from ui.calls.page import CallsPage
+    from ui.desk_page import DeskPage
+    from ui.map.panel import MapPanel
+
 log = logging.getLogger("tahuri.ui")
-UNDO_HIGH = 46
 ASK_MS = 5000
+OPENING = ("calls", "board", "map", "shift")  # the pages on which an incident can be opened
 OF_A_CALL = ("ringing", "talking", "wrap_up")  # the phases whose form is there for whoever sits here (promise P2)
-SMALLEST = (1024, 640)
 
 
 class MainWindow(Shell):
@@ -66,7 +68,7 @@ class MainWindow(Shell):
         self._second(desk.clock.now_ms())
 
     def _connect(self) -> None:
-        session, form = self.session, self.desk_page.form
+        session = self.session
         self.bridge.phone.connect(self._phone)
         self.bridge.link.connect(self._link)
         self.bridge.failed.connect(self._failed)
@@ -79,20 +81,15 @@ class MainWindow(Shell):
         self.strip.hold.connect(session.hold)
         self.strip.hang_up.connect(session.hang_up)
         self.strip.done.connect(self.done)
-        self.gate.chosen.connect(lambda name: session.press(name, form.filled))
+        self.gate.chosen.connect(lambda name: session.press(name, self.desk_page.form.filled))
         self.undo.taken_back.connect(session.take_back)
         session.phase_changed.connect(self._phase)
-        session.call_opened.connect(lambda offer: form.open_call(offer))
+        session.call_opened.connect(lambda offer: self.desk_page.form.open_call(offer))
         session.call_known.connect(self._call_known)
         session.typed.connect(self._typed)
         session.taken_back.connect(self._taken_back)
         session.asked.connect(self._asked)
-        for source in (session, self.desk_page):
-            source.trouble.connect(self._failed)
-        form.view_changed.connect(lambda _view: self._form_changed())
-        form.draft.saved.connect(lambda at: self.status.show_saved(at, form.draft.writing))
-        self.desk_page.incident_wanted.connect(self.open_incident)
-        self.desk_page.idle_board.counted.connect(lambda number, _late: self.sign_in_page.show_open(number))
+        session.trouble.connect(self._failed)
         self.sign_in_page.signed_in.connect(self._signed_in)
         self.overlay.closed.connect(self.toggle_help)
         self.ticker.tick.connect(self._tick)
@@ -103,15 +100,38 @@ class MainWindow(Shell):
             app.installEventFilter(self)
 
     def page_made(self, name: str, page: QWidget) -> None:
+        match name:
+            case "desk":
+                self._desk_made(self.desk_page)
+            case "board":
+                self._follow_board(cast("BoardPanel", page).show_rows)
+            case "map":
+                self._follow_board(cast("MapPanel", page).show_board)
+            case "shift":
+                self.shift_page.said.connect(lambda _sentence: self._refresh_keys())
+        if name in OPENING:
+            cast("CallsPage", page).opened.connect(self.open_incident)
+
+    def _desk_made(self, page: DeskPage) -> None:
+        form = page.form
+        page.trouble.connect(self._failed)
+        form.view_changed.connect(lambda _view: self._form_changed())
+        form.draft.saved.connect(lambda at: self.status.show_saved(at, form.draft.writing))
+        page.incident_wanted.connect(self.open_incident)
+        page.idle_board.counted.connect(lambda number, _late: self.sign_in_page.show_open(number))
+        page.let_look(self.may_look)
+
+    def _follow_board(self, show: Callable[[Any], None]) -> None:
+        """What the desk's board reads, another page shows too: one question to the record for all."""
         board = self.desk_page.idle_board
-        if isinstance(page, BoardPanel | MapPanel):
-            show = page.show_rows if isinstance(page, BoardPanel) else page.show_board
-            board.rows_changed.connect(show)
-            show(board.open_rows)
-        if isinstance(page, ShiftPage):
-            page.said.connect(lambda _sentence: self._refresh_keys())
-        if isinstance(page, BoardPanel | MapPanel | CallsPage | ShiftPage):
-            page.opened.connect(self.open_incident)
+        board.rows_changed.connect(show)
+        show(board.open_rows)
+
+    def complete(self) -> None:
+        """Make the page of a call now that the window stands: the first answer must not wait for it."""
+        self.pages["desk"]  # asking makes it
+        self.lay_out()
+        self._refresh_keys()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -137,7 +157,7 @@ class MainWindow(Shell):
         if not self.may_look and not (name == "desk" and self.session.phase in OF_A_CALL):
             name = "sign_in"
         if name != self.page:
-            self.desk_page.form.finish()
+            self.save()
         self.page = name
         self.overlay.hide()
         self.pages.show(name)
@@ -153,8 +173,8 @@ class MainWindow(Shell):
         page = self.pages[self.page]
         if page.isAncestorOf(self.focusWidget() or self) or page is self.sign_in_page:
             return
-        if page is self.desk_page:
-            if not self.desk_page.busy:
+        if self.page == "desk":
+            if not self.busy:
                 self.desk_page.idle_board.table.setFocus()
             return
         table = next((view for view in page.findChildren(QTableView) if view.isVisibleTo(page)), None)
@@ -162,7 +182,8 @@ class MainWindow(Shell):
 
     def _refresh_keys(self) -> None:
         person = self.desk.person
-        self.desk_page.let_look(self.may_look)
+        if self.pages.made("desk"):
+            self.desk_page.let_look(self.may_look)
         self.deeds.refresh(self.page, person.role if person else "")
         self.rail.badge.show_person(person.name if person else "", self.desk.name)
         for name, button in self.rail.buttons.items():
@@ -298,7 +319,7 @@ class MainWindow(Shell):
         if type(error).__module__.startswith(("sqlite3", "sqlcipher3", "workstation.store")):
             kind = "write"
         self.trouble.tell(kind, str(error) or type(error).__name__)
-        self.status.show_saved(None, self.desk_page.form.draft.writing, self.desk_page.form.draft.writing)
+        self.status.show_saved(None, self.writing, self.writing)
         self.lay_out()
 
     def _tick(self, now_ms: int) -> None:
@@ -319,7 +340,7 @@ class MainWindow(Shell):
             self.trouble.dismiss()
             self.lay_out()
         page = self.pages[self.page]
-        if page is self.desk_page:
+        if self.page == "desk":
             for part in (self.desk_page.board, self.desk_page.idle_board, self.desk_page.similar, self.desk_page.turn):
                 if part.isVisible():
                     part.tick(now_ms)
@@ -329,8 +350,7 @@ class MainWindow(Shell):
     def _second(self, now_ms: int) -> None:
         self.wall.second(now_ms)
         self.ring_wall.second(now_ms)
-        draft = self.desk_page.form.draft
-        self.status.show_saved(None, draft.writing, self.status.not_saved and draft.writing)
+        self.status.show_saved(None, self.writing, self.status.not_saved and self.writing)
         self.status.tick(now_ms)
 
     # ---------------------------------------------------------------- people
@@ -395,14 +415,15 @@ class MainWindow(Shell):
             if self.trouble.kind:
                 self.trouble.dismiss()
                 self.lay_out()
-            elif self.desk_page.busy and self.page == "desk":
+            elif self.busy and self.page == "desk":
                 self.desk_page.form.go("note")
             return
         super().keyPressEvent(event)
 
     def save(self) -> None:
         """Everything typed goes to the record now."""
-        self.desk_page.form.finish()
+        if self.pages.made("desk"):
+            self.desk_page.form.finish()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.save()

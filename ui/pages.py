@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
 
-class Pages(Mapping[str, QWidget]):
-    """Page by name. `made` is told of each page once, right after it was made, so that it can be connected."""
+class Pages:
+    """Page by name, made by `make` when first asked for; `told` hears of each once, so that it can be connected."""
 
-    def __init__(self, makers: Mapping[str, Callable[[], QWidget]], made: Callable[[str, QWidget], None]) -> None:
-        self._makers, self._told = dict(makers), made
+    def __init__(self, make: Callable[[str], QWidget], told: Callable[[str, QWidget], None]) -> None:
+        self._make, self._told = make, told
         self._made: dict[str, QWidget] = {}
 
     def __getitem__(self, name: str) -> QWidget:
         page = self._made.get(name)
         if page is None:
-            page = self._made[name] = self._makers[name]()
+            page = self._made[name] = self._make(name)
             page.hide()
             self._told(name, page)
         return page
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        return len(self._makers)
+    def made(self, name: str) -> bool:
+        """Whether this page has been wanted before; asking makes none."""
+        return name in self._made
 
     def show(self, name: str) -> None:
         """Show one page and hide every other that there is."""

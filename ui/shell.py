@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QResizeEvent
@@ -11,19 +11,12 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 
 from ui import i18n
 from ui.actions import Deeds, caps
-from ui.admin.doctor import DoctorPage
 from ui.admin.signin import SignInPage
-from ui.board.panel import BoardPanel
 from ui.bridge import Bridge
-from ui.calls.page import CallsPage
-from ui.desk_page import DeskPage
 from ui.dialogs.banner import LinkBanner
-from ui.dialogs.unsent import UnsentPage
 from ui.grid import zones
-from ui.map.panel import MapPanel
 from ui.pages import Pages
 from ui.session import LineSession
-from ui.shift.page import ShiftPage
 from ui.softphone.clocks import ClockRibbon
 from ui.softphone.gate import GateBar, UndoBar
 from ui.softphone.ring import RingBar
@@ -37,6 +30,11 @@ from ui.widgets.rail import Rail
 from ui.widgets.status import StatusBar
 from ui.widgets.trouble import TroubleBar
 from workstation.service.desk import Desk
+
+if TYPE_CHECKING:
+    from ui.calls.page import CallsPage
+    from ui.desk_page import DeskPage
+    from ui.shift.page import ShiftPage
 
 UNDO_HIGH = 46
 SMALLEST = (1024, 640)
@@ -68,30 +66,64 @@ class Shell(QMainWindow):
         self.ribbon = ClockRibbon(theme, amber_at, root)
         self.gate = GateBar(theme, root)
         self.status = StatusBar(theme, root)
-        self.desk_page = DeskPage(desk, bridge, theme, self.zone, root)
         self.sign_in_page = SignInPage(desk, bridge, theme, root)
-        for page in (self.desk_page, self.sign_in_page):
-            page.hide()  # until it is its turn: a child is shown with its window
-        self.pages = Pages(
-            {
-                "desk": lambda: self.desk_page,
-                "calls": lambda: CallsPage(desk, bridge, theme, root),
-                "board": lambda: BoardPanel(desk, bridge, theme, idle=True, asks=False, parent=root),
-                "map": lambda: MapPanel(desk, bridge, theme, root),
-                "search": lambda: self._later("search"),
-                "shift": lambda: ShiftPage(desk, bridge, theme, root),
-                "handover": lambda: self._later("handover"),
-                "unsent": lambda: UnsentPage(desk, bridge, theme, root),
-                "check": lambda: DoctorPage(desk, bridge, theme, root),
-                "sign_in": lambda: self.sign_in_page,
-            },
-            self.page_made,
-        )
+        self.sign_in_page.hide()  # until it is its turn: a child is shown with its window
+        self.pages = Pages(self.make_page, self.page_made)
         self.banner = LinkBanner(desk, bridge, theme, root)
         self.undo = UndoBar(theme, root)
         self.trouble = TroubleBar(theme, root)
         self.overlay = KeyOverlay(theme, desk.catalogue, self.deeds.possible, self.deeds.here, root)
         self.ring = RingBar(theme, self.ring_wall, root)
+
+    def make_page(self, name: str) -> QWidget:
+        """Make a page: what it is made of is loaded here, and not before the first frame has to stand."""
+        desk, bridge, theme, root = self.desk, self.bridge, self.theme, self.root
+        match name:
+            case "sign_in":
+                return self.sign_in_page
+            case "desk":
+                from ui.desk_page import DeskPage
+
+                return DeskPage(desk, bridge, theme, self.zone, root)
+            case "calls":
+                from ui.calls.page import CallsPage
+
+                return CallsPage(desk, bridge, theme, root)
+            case "board":
+                from ui.board.panel import BoardPanel
+
+                return BoardPanel(desk, bridge, theme, idle=True, asks=False, parent=root)
+            case "map":
+                from ui.map.panel import MapPanel
+
+                return MapPanel(desk, bridge, theme, root)
+            case "shift":
+                from ui.shift.page import ShiftPage
+
+                return ShiftPage(desk, bridge, theme, root)
+            case "unsent":
+                from ui.dialogs.unsent import UnsentPage
+
+                return UnsentPage(desk, bridge, theme, root)
+            case "check":
+                from ui.admin.doctor import DoctorPage
+
+                return DoctorPage(desk, bridge, theme, root)
+        return self._later(name)
+
+    @property
+    def desk_page(self) -> DeskPage:
+        return cast("DeskPage", self.pages["desk"])
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call or an incident is at hand."""
+        return self.pages.made("desk") and self.desk_page.busy
+
+    @property
+    def writing(self) -> bool:
+        """Whether something typed is not in the record yet."""
+        return self.pages.made("desk") and self.desk_page.form.draft.writing
 
     @property
     def calls_page(self) -> CallsPage:
@@ -115,7 +147,7 @@ class Shell(QMainWindow):
     # ---------------------------------------------------------------- places
     def lay_out(self) -> None:
         """Put every zone on the grid; nothing moves but what has come or gone."""
-        phase, busy = self.session.phase, self.desk_page.busy
+        phase, busy = self.session.phase, self.busy
         over = UNDO_HIGH + 8 if self.undo.running or self.trouble.kind else 0
         grid = zones(self.width(), self.height(), self.theme.scale)
         self.rail.fit(grid.rail.height())
@@ -142,7 +174,7 @@ class Shell(QMainWindow):
         if self.page == "desk" and banner and in_call:
             area = shifted.work
         page.setGeometry(area)
-        if page is self.desk_page:
+        if self.page == "desk":
             self.desk_page.lay(shifted)
         top = (grid.clocks.bottom() + 1 if in_call or banner else grid.strip.bottom() + 1) + 8
         bar = QRect(grid.rail.width() + 8, top, self.width() - grid.rail.width() - 16, UNDO_HIGH)

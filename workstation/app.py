@@ -33,8 +33,6 @@ from workstation.store import Changes, Store
 from workstation.store.keys import store_key
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QWidget
-
     from sync.replica import Replica
     from ui.main_window import MainWindow
     from workstation.phone.line import Line
@@ -191,8 +189,11 @@ class Shown(Struct):
         self.desktop.close(quit_engine=quit_engine)
 
 
-def open_window(settings: Settings) -> Shown:
-    """Put the screen on a desk: a QApplication must exist. The window paints first, then phone and sync start."""
+def open_window(settings: Settings, painted: Callable[[], None] = lambda: None) -> Shown:
+    """Put the screen on a desk: a QApplication must exist. The window paints first, then the rest begins.
+
+    `painted` is told of the first frame.
+    """
     from ui import i18n
     from ui.bridge import Bridge
     from ui.first_paint import FirstPaint
@@ -210,7 +211,14 @@ def open_window(settings: Settings) -> Shown:
     desktop.announce.phone = bridge.tell_phone
     desktop.announce.link = bridge.tell_link
     window.show()
-    FirstPaint(window, desktop.start)
+
+    def go_on() -> None:
+        painted()
+        # The page of a call before the line: a ring must find it there.
+        window.complete()
+        desktop.start()
+
+    FirstPaint(window, go_on)
     return Shown(desktop, window)
 
 
@@ -219,24 +227,17 @@ def run_desk(settings: Settings) -> int:
     from PySide6.QtWidgets import QApplication
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
-    shown = open_window(settings)
     timed = os.environ.get("TAHURI_FIRST_FRAME") == "1"
-    if timed:
-        _tell_first_frame(shown.window)
+    shown = open_window(settings, _tell_first_frame if timed else lambda: None)
     try:
         return application.exec()
     finally:
         shown.close(quit_engine=timed)
 
 
-def _tell_first_frame(window: QWidget) -> None:
-    """For the benchmark `start`: say when the window has painted, then end."""
+def _tell_first_frame() -> None:
+    """For the benchmark `start`: say that the window has painted, then end."""
     from PySide6.QtWidgets import QApplication
 
-    from ui.first_paint import FirstPaint
-
-    def told() -> None:
-        print("first_frame", flush=True)
-        QApplication.quit()
-
-    FirstPaint(window, told)
+    print("first_frame", flush=True)
+    QApplication.quit()
