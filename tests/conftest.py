@@ -39,6 +39,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _home.cleanup()
 
 
+@pytest.fixture(scope="session")
+def qapp_args() -> list[str]:
+    """pytest-qt makes its application in the desk's style: `ui.theme.STYLE`, which tests/ui/test_theme.py compares."""
+    return ["tests", "-style", "fusion"]
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves a thread, a process of ours or a running QTimer."""

@@ -8,9 +8,9 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShowEvent
-from PySide6.QtWidgets import QApplication, QTableView, QWidget
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QTableView, QWidget
 
 from ui import figures, keys
 from ui.actions import caps
@@ -95,9 +95,6 @@ class MainWindow(Shell):
         self.ticker.tick.connect(self._tick)
         self.ticker.second.connect(self._second)
         self.theme.changed.connect(self.lay_out)
-        app = QApplication.instance()
-        if app is not None:
-            app.installEventFilter(self)
 
     def page_made(self, name: str, page: QWidget) -> None:
         match name:
@@ -401,15 +398,6 @@ class MainWindow(Shell):
             self.retranslate()
             self._show_clocks(self.desk.clock.now_ms())
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """A text field would take Ctrl+Z for itself; while a type can be taken back, the key means that."""
-        if event.type() == QEvent.Type.ShortcutOverride and self.undo.running and isinstance(event, QKeyEvent):
-            undoes = event.matches(QKeySequence.StandardKey.Undo)
-            if undoes:
-                event.ignore()
-            return undoes
-        return False
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             if self.trouble.kind:
@@ -430,9 +418,7 @@ class MainWindow(Shell):
         self.started = False
         self.ticker.stop()
         self.alarm.disarm()
-        app = QApplication.instance()
-        if app is not None:
-            app.removeEventFilter(self)
+        self.undo.stop()
         super().closeEvent(event)
 
     def changed(self, changes: Any) -> None:

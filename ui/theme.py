@@ -22,6 +22,16 @@ SCALES = (1.0, 1.25, 1.5, 1.75, 2.0)
 BREACH = 1.0  # share of a clock's target from which it is red
 
 
+STYLE = ("-style", "fusion")
+"""Asked for when the application is made: to set it later gives a QStyle, whose enums cost every start 10 ms."""
+
+
+def application(program: str = "tahuri") -> QApplication:
+    """The one application of this process, in the style the look is drawn for."""
+    there = QApplication.instance()
+    return there if isinstance(there, QApplication) else QApplication([program, *STYLE])
+
+
 class Theme(QObject):
     """The look every widget asks: `color(token)`, `font(role)`, `px(measure)`.
 
@@ -97,12 +107,10 @@ class Theme(QObject):
         self.changed.emit()
 
     def apply(self) -> None:
-        """Give the application the Fusion style, this palette, this font and the few rules a palette can't say."""
+        """Give the application this palette, this font and the few rules a palette can't say."""
         app = QApplication.instance()
         if not isinstance(app, QApplication):
             return
-        if app.style() is None or app.style().objectName().lower() != "fusion":
-            app.setStyle("Fusion")
         app.setPalette(self.qt_palette())
         app.setFont(self.font("body"))
         app.setStyleSheet(self.style_sheet())

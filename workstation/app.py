@@ -9,10 +9,8 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
-from dataclasses import fields
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -165,8 +163,7 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
 
 def phone_settings(settings: Settings) -> PhoneSettings:
     """What the engine is told of this desk's settings: the same names, without what only the services use."""
-    table = {f.name: getattr(settings.phone, f.name) for f in fields(settings.phone)}
-    return PhoneSettings.from_mapping(table, settings.places.folder)
+    return PhoneSettings.from_mapping(settings.phone.table(), settings.places.folder)
 
 
 def _hub_token(settings: Settings) -> str:
@@ -224,13 +221,13 @@ def open_window(settings: Settings, painted: Callable[[], None] = lambda: None) 
 
 def run_desk(settings: Settings) -> int:
     """Run the desk until its window is closed; the exit code. A conversation goes on in the engine."""
-    from PySide6.QtWidgets import QApplication
+    from ui.theme import application
 
-    application = QApplication.instance() or QApplication(sys.argv[:1])
+    app = application()
     timed = os.environ.get("TAHURI_FIRST_FRAME") == "1"
     shown = open_window(settings, _tell_first_frame if timed else lambda: None)
     try:
-        return application.exec()
+        return app.exec()
     finally:
         shown.close(quit_engine=timed)
 

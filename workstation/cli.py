@@ -6,7 +6,7 @@ import importlib
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,18 +15,9 @@ import click
 
 from workstation.settings import Settings, SettingsWrong
 from workstation.sound_settings import load_sound
+from workstation.start import WRONG_SETTING, Stop, run, say_why, settings_of, told_plainly
 
 T = TypeVar("T")
-WRONG_SETTING = 2
-CANNOT = 1
-
-
-class Stop(Exception):
-    """An end the person can do something about: one sentence, and the exit code."""
-
-    def __init__(self, sentence: str, code: int = CANNOT) -> None:
-        super().__init__(sentence)
-        self.code = code
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +27,7 @@ def tahuri(context: click.Context, file: Path | None) -> None:
     """The workstation on a call-taker's desk. Without a command: the desk."""
     context.obj = file
     if context.invoked_subcommand is None:
-        context.exit(_desk(_settings(file)))
+        context.exit(run(file))
 
 
 @tahuri.command()
@@ -83,7 +74,7 @@ def replay(outer: Path | None, file: Path, mapping: Path, speed: float, as_json:
     def wait(seconds: float) -> None:
         never.wait(seconds)  # a pause that Ctrl-C ends
 
-    with _open_desk(_settings(own or outer)) as desk:
+    with _open_desk(settings_of(own or outer)) as desk:
         try:
             table = load_mapping(_existing_map(mapping))
             outcome = play(
@@ -139,7 +130,7 @@ def enrol(outer: Path | None, login: str, name: str, role: str, by: str, own: Pa
     from workstation.service import people
     from workstation.service.desk import Refused
 
-    with _open_desk(_settings(own or outer)) as desk:
+    with _open_desk(settings_of(own or outer)) as desk:
         try:
             if by:
                 people.sign_in(desk, by, _secret(f"PIN of {by}")).result()
@@ -159,7 +150,7 @@ def digest(outer: Path | None, own: Path | None) -> None:
     from workstation.store import read_digest
     from workstation.store.keys import KeyMissing, find
 
-    settings = _settings(own or outer)
+    settings = settings_of(own or outer)
     try:
         found = find(settings)
         if found is None or not settings.places.store.exists():
@@ -174,13 +165,6 @@ def _secret(prompt: str, again: bool = False) -> str:
     if sys.stdin.isatty():
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=again, err=True))
     return sys.stdin.readline().rstrip("\r\n")
-
-
-def _settings(file: Path | None) -> Settings:
-    try:
-        return load_sound(file)
-    except SettingsWrong as wrong:
-        raise Stop(str(wrong), WRONG_SETTING) from None
 
 
 def _existing_map(mapping: Path) -> Path:
@@ -204,7 +188,7 @@ def _open_desk(settings: Settings) -> Iterator[Any]:
 
     clock = SystemClock()
     ids = SystemIds(clock)
-    places = _told(settings.places.make)
+    places = told_plainly(settings.places.make)
     try:
         catalogue = Catalogue.load(settings.targets_s, settings.duty)
         store = Store.open(places.store, store_key(settings, ids), clock=clock, ids=ids, site=settings.desk.site)
@@ -224,45 +208,12 @@ def _open_desk(settings: Settings) -> Iterator[Any]:
         store.close()
 
 
-def _told(act: Callable[[], T]) -> T:
-    try:
-        return act()
-    except OSError as error:
-        raise Stop(f"{error.filename}: {error.strerror}") from None
-
-
-def _desk(settings: Settings) -> int:
-    """Run the desk with its logs and its crash file."""
-    from workstation import crash, log
-    from workstation.app import run_desk
-    from workstation.domain.hlc import SystemClock
-    from workstation.phone.settings import BadPhoneSetting
-    from workstation.service.catalogue import CatalogueWrong
-    from workstation.store import StoreRefused
-    from workstation.store.keys import KeyMissing
-
-    places = _told(settings.places.make)
-    ring = log.start(settings.log.level, places.folder / "desk.log")
-    guard = crash.Crash(places.crash, ring, SystemClock())
-    guard.install()
-    try:
-        return run_desk(settings)
-    except (StoreRefused, KeyMissing) as error:
-        raise Stop(str(error)) from None
-    except (CatalogueWrong, BadPhoneSetting) as error:
-        raise Stop(str(error), WRONG_SETTING) from None
-    finally:
-        guard.remove()
-        log.stop()
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; gives the exit code."""
     try:
         tahuri.main(args=arguments, prog_name="tahuri", standalone_mode=True)
     except Stop as stop:
-        click.echo(f"tahuri: {stop}", err=True)
-        return stop.code
+        return say_why(stop)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0

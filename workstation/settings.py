@@ -10,11 +10,13 @@ import tomllib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from workstation.paths import Layers, Places, data_folder, layers
 
@@ -70,36 +72,33 @@ def _folder(name: str) -> None:
         raise ValueError(str(error)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class DeskSettings:
+class DeskSettings(Struct, frozen=True):
     """Who this desk is. `prefix` begins its incident numbers and belongs to no other desk (promise M7)."""
 
-    name: str = field(default="Meja 1", metadata={"longest": 40})
-    prefix: str = field(default="AMB-1", metadata={"pattern": r"[A-Z0-9]+(-[A-Z0-9]+)*"})
-    site: str = field(default="ambon", metadata={"longest": 40})
-    zone: str = field(default="Asia/Jayapura", metadata=_read(_zone))
+    name: str = "Meja 1"
+    prefix: str = "AMB-1"
+    site: str = "ambon"
+    zone: str = "Asia/Jayapura"
 
 
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
+class StoreSettings(Struct, frozen=True):
     """Where the record lies. `folder` "" = the user's data folder; `plain` = unencrypted, and the screen says so.
 
     `key`: keyring, file (0600, in the folder), or auto: the keyring where one answers, else the file.
     """
 
-    folder: str = field(default="", metadata=_read(_folder))
+    folder: str = ""
     plain: bool = False
-    key: str = field(default="auto", metadata=_choice("auto", "keyring", "file"))
+    key: str = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class HubSettings:
+class HubSettings(Struct, frozen=True):
     """Where the hub is; `url` "" = none, the desk works alone. `ca_file` pins the site's certificate authority.
 
     `token_file` holds what the desk shows the hub, alone on its first line.
     """
 
-    url: str = field(default="", metadata=_read(_url))
+    url: str = ""
     token_file: str = ""
     ca_file: str = ""
 
@@ -120,56 +119,52 @@ def hub_token(hub: HubSettings) -> str:
 TOKEN_MOST = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneSettings:
+class PhoneSettings(Struct, frozen=True):
     """The line; the names are those of `workstation.phone.settings`, which says what each means, plus `region`.
 
     `secret_file` holds the SIP password alone on its first line; the password itself is never a setting.
     """
 
     registrars: tuple[str, ...] = ()
-    transport: str = field(default="udp", metadata=_choice("udp", "tcp"))
+    transport: str = "udp"
     domain: str = ""
     user: str = ""
     secret_file: str = ""
     bind: str = "0.0.0.0"
-    port: int = field(default=0, metadata=_between(0, 65535))
+    port: int = 0
     peers: tuple[str, ...] = ()
     join_header: str = ""
-    expires_s: int = field(default=60, metadata=_between(10, 86400))
-    probe_s: int = field(default=10, metadata=_between(0, 3600))
+    expires_s: int = 60
+    probe_s: int = 10
     input: str = ""
     output: str = ""
     ring_outputs: tuple[str, ...] = ()
     null_audio: bool = False
-    idle_stop_min: float = field(default=10.0, metadata=_between(0, 10_000))
+    idle_stop_min: float = 10.0
     rtp_ports: tuple[int, ...] = ()
-    region: str = field(default="ID", metadata={"pattern": r"[A-Z]{2}"})
+    region: str = "ID"
 
     def table(self) -> dict[str, Any]:
         """Give what the engine reads its own settings from."""
-        return {spec.name: getattr(self, spec.name) for spec in fields(self) if spec.name != "region"}
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "region"}
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenSettings:
+class ScreenSettings(Struct, frozen=True):
     """How it looks and speaks."""
 
-    language: str = field(default="id", metadata=_choice("id", "en"))
-    palette: str = field(default="night", metadata=_choice("night", "day", "contrast"))
-    text_percent: int = field(default=100, metadata=_between(100, 200))
+    language: str = "id"
+    palette: str = "night"
+    text_percent: int = 100
     calm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LogSettings:
+class LogSettings(Struct, frozen=True):
     """What is written down about the running; never numbers or names of callers at `info`."""
 
-    level: str = field(default="info", metadata=_choice("debug", "info", "warning", "error"))
+    level: str = "info"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """All settings of a desk. `targets_s` sets clocks of the catalogue by key, `duty` agencies' numbers.
 
     `written` says where each setting was written, as file and line (0 = unknown), by its whole name: `phone.peers`.
@@ -181,10 +176,10 @@ class Settings:
     phone: PhoneSettings = field(default_factory=PhoneSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     log: LogSettings = field(default_factory=LogSettings)
-    targets_s: Mapping[str, int] = field(default_factory=dict, metadata=_between(1, 86_400))
+    targets_s: Mapping[str, int] = field(default_factory=dict)
     duty: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
-    written: Mapping[str, tuple[Path, int]] = field(default_factory=dict, compare=False, repr=False)
+    written: Mapping[str, tuple[Path, int]] = field(default_factory=dict)
 
     def wrong(self, name: str, why: str, *, or_at: str = "") -> SettingsWrong:
         """Give the error for a setting found wrong after reading; `or_at` is where it stands when it was left out."""
@@ -196,6 +191,28 @@ class Settings:
         """Where this desk's own files lie."""
         return Places(Path(self.store.folder).expanduser() if self.store.folder else data_folder())
 
+
+RULES: Mapping[str, Mapping[str, Any]] = {
+    "desk.name": {"longest": 40},
+    "desk.prefix": {"pattern": r"[A-Z0-9]+(-[A-Z0-9]+)*"},
+    "desk.site": {"longest": 40},
+    "desk.zone": _read(_zone),
+    "store.folder": _read(_folder),
+    "store.key": _choice("auto", "keyring", "file"),
+    "hub.url": _read(_url),
+    "phone.transport": _choice("udp", "tcp"),
+    "phone.port": _between(0, 65535),
+    "phone.expires_s": _between(10, 86400),
+    "phone.probe_s": _between(0, 3600),
+    "phone.idle_stop_min": _between(0, 10_000),
+    "phone.region": {"pattern": r"[A-Z]{2}"},
+    "screen.language": _choice("id", "en"),
+    "screen.palette": _choice("night", "day", "contrast"),
+    "screen.text_percent": _between(100, 200),
+    "log.level": _choice("debug", "info", "warning", "error"),
+    "targets_s": _between(1, 86_400),
+}
+"""What a value must be beyond its type, by the setting's whole name; of `targets_s` every value."""
 
 NOT_WRITTEN = ("files", "written")
 """Fields of `Settings` that nobody sets."""
@@ -250,13 +267,11 @@ def _apply(path: Path, put: dict[str, dict[str, Any]], written: dict[str, tuple[
 
 def _check(section: str, name: str, value: Any, where: tuple[str, Path, int]) -> Any:
     kind = _kinds(Settings)[section]
-    if not is_dataclass(kind):
-        spec = next(spec for spec in fields(Settings) if spec.name == section)
-        return _fit(value, int if section == "targets_s" else str, spec.metadata, where)
-    known = {spec.name: spec for spec in fields(kind)}
-    if name not in known:
-        raise SettingsWrong(*where, f"unknown; known are {_list(known)}")
-    return _fit(value, _kinds(kind)[name], known[name].metadata, where)
+    if typing.get_origin(kind) is not None:
+        return _fit(value, int if section == "targets_s" else str, RULES.get(section, {}), where)
+    if name not in _kinds(kind):
+        raise SettingsWrong(*where, f"unknown; known are {_list(_kinds(kind))}")
+    return _fit(value, _kinds(kind)[name], RULES.get(where[0], {}), where)
 
 
 def _fit(value: Any, kind: Any, rules: Mapping[str, Any], where: tuple[str, Path, int]) -> Any:
@@ -291,8 +306,9 @@ def _fit(value: Any, kind: Any, rules: Mapping[str, Any], where: tuple[str, Path
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", float: "a number"}
 
 
-def _kinds(of: Any) -> dict[str, Any]:
-    """Give the types of a dataclass's fields, resolved; `Mapping[...]` fields stay as they are."""
+@cache
+def _kinds(of: type) -> dict[str, Any]:
+    """Give the types of a record's fields, resolved; `Mapping[...]` fields stay as they are."""
     return typing.get_type_hints(of)
 
 

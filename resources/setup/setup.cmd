@@ -40,5 +40,6 @@ if errorlevel 1 (
   echo What to do: connect a network, or bring the wheels on a stick and set WHEELHOUSE to that folder.
   exit /b 1
 )
+"%PYEXE%" "%~dp0lay_out_pyside.py" >nul || echo set-up: PySide6 keeps its Python side zipped: the desk works, and starts a little later
 copy /y "%LOCK%" "%TAHURI_VENV%\tahuri-%LOCKKIND%.lock" >nul
 exit /b 0

@@ -148,6 +148,8 @@ install_wheels() {
         step "installing the locked wheels (about 100 MB the first time)" "$venv/bin/python" -m pip install "$@" -r "$lock" ||
             stop "the wheels could not be fetched" "connect a network, or bring them on a stick: resources/setup/wheelhouse.sh DIR elsewhere, then WHEELHOUSE=DIR ./$want here"
     fi
+    step "laying out PySide6's Python side" "$venv/bin/python" "$here/lay_out_pyside.py" ||
+        say "PySide6 keeps its Python side zipped: the desk works, and starts a little later"
     cp "$lock" "$venv/tahuri-$kind.lock"
 }
 

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
-from PySide6.QtWidgets import QApplication
 
 from ui.main_window import MainWindow
+from ui.theme import application
 from workstation.app import Shown, open_window
 from workstation.service import people
 from workstation.settings import load
@@ -30,6 +30,9 @@ class Watcher(QObject):
         self._known = b""
         self._told: set[str] = set()
         window.session.call_known.connect(self._knows)
+        # On these two alone: a filter on the application would pass every event of every part through Python.
+        for part in (window.ring, window.desk_page.form):
+            part.installEventFilter(self)
 
     def _knows(self) -> None:
         self._known = self._window.session.offer
@@ -67,18 +70,17 @@ def _sign_in(shown: Shown) -> None:
 
 
 def main() -> None:
-    application = QApplication(sys.argv[:1])
+    app = application()
     shown = open_window(load(Path(sys.argv[1])))
     _sign_in(shown)
     watcher = Watcher(shown.window)
-    application.installEventFilter(watcher)
     print(json.dumps({"window": True}), flush=True)
     # Whoever measures closes our standard input when it has seen enough.
     from threading import Thread
 
-    Thread(target=lambda: (sys.stdin.read(), application.quit()), daemon=True).start()
-    application.exec()
-    application.removeEventFilter(watcher)
+    Thread(target=lambda: (sys.stdin.read(), app.quit()), daemon=True).start()
+    app.exec()
+    del watcher
     shown.close()
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import fields
 
 from tests.house.pages import ARCHITECTURE, IT, OPERATOR, ROOT, between, files, keys
 from workstation.settings import Settings
@@ -34,7 +35,7 @@ def test_every_setting_is_explained_with_its_default() -> None:
     real: dict[str, str] = {}
     for section in fields(Settings):
         rows = getattr(settings, section.name)
-        if is_dataclass(rows):
+        if isinstance(rows, Struct):
             real |= {f"{section.name}.{row.name}": said_default(getattr(rows, row.name)) for row in fields(rows)}
     said = dict(re.findall(r"^\| `([\w.]+)` \| (`[^`]*`|) ?\| \S", between(IT, "settings"), re.MULTILINE))
     assert said == real

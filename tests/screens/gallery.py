@@ -11,14 +11,13 @@ from msgspec.structs import replace
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 
 from tests.screens import scene
 from tests.screens.seat import NOW, Seat, cheap_secrets, done, link_down
 from ui import i18n
 from ui.bridge import Bridge
 from ui.main_window import MainWindow
-from ui.theme import Theme
+from ui.theme import Theme, application
 from workstation.domain.hlc import HandClock
 from workstation.domain.rows import PhoneState, RingView
 from workstation.service import calls
@@ -38,7 +37,7 @@ class Gallery:
     """Two nights, one with the server and one without, and the window over Meja 3 of either."""
 
     def __init__(self, scratch: Path, size: tuple[int, int], scale: float = 1.0) -> None:
-        self.app = QApplication.instance() or QApplication([])
+        self.app = application()
         self.size, self.scale = size, scale
         self._scratch = scratch
         self._nights: dict[str, tuple[Path, scene.Story]] = {}

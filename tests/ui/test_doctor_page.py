@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -112,9 +111,7 @@ def test_the_worst_stands_first_and_every_cell_is_read_out(
 
 
 def test_an_unencrypted_record_is_said(seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot) -> None:
-    seat.desk.settings = dataclasses.replace(
-        seat.desk.settings, store=dataclasses.replace(seat.desk.settings.store, plain=True)
-    )
+    seat.desk.settings = replace(seat.desk.settings, store=replace(seat.desk.settings.store, plain=True))
     page = DoctorPage(seat.desk, bridge, theme)
     qtbot.addWidget(page)
     store = next(f for f in page.findings() if f.name == "doctor.store")

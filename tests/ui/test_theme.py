@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtGui import QFontInfo, QPixmap
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from ui.theme import PALETTES, Theme, clock_state
+from ui.theme import PALETTES, STYLE, Theme, application, clock_state
 from ui.widgets.basic import Button, Chip, Label
 
 
@@ -18,6 +18,12 @@ def picture(widget: QWidget) -> bytes:
 
 
 @pytest.mark.promise("U3")
+def test_the_tests_look_at_the_desks_own_style(qapp: QApplication, qapp_args: list[str]) -> None:
+    assert tuple(qapp_args[1:]) == STYLE
+    assert qapp.style().objectName() == STYLE[1]
+    assert application() is qapp
+
+
 def test_text_grows_from_100_to_200_percent(theme: Theme) -> None:
     assert theme.font("input").pixelSize() == 14
     theme.use(scale=2.0)

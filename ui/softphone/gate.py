@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
 from ui import figures, icons
@@ -179,6 +179,7 @@ class UndoBar(QFrame):
     def show_type(self, name: str, now_ms: int, open_line: bool) -> None:
         """Start the 30 s for a call just typed `name`."""
         self.name, self.since_ms, self.open_line = name, now_ms, open_line
+        self._watch_keys(True)
         self._words()
         self.show()
         self.raise_()
@@ -215,7 +216,25 @@ class UndoBar(QFrame):
 
     def stop(self) -> None:
         self.name = ""
+        self._watch_keys(False)
         self.hide()
+
+    def _watch_keys(self, on: bool) -> None:
+        """See every event of the application only while it matters: each one passes through Python."""
+        app = QCoreApplication.instance()
+        if app is not None:
+            app.removeEventFilter(self)
+            if on:
+                app.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        """A text field would take Ctrl+Z for itself; while a type can be taken back, the key means that."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            undoes = event.matches(QKeySequence.StandardKey.Undo)
+            if undoes:
+                event.ignore()
+            return undoes
+        return False
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

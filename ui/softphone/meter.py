@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize
-from PySide6.QtGui import QAccessible, QAccessibleValueChangeEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from ui.i18n import tr
@@ -62,5 +62,7 @@ class LevelMeter(QWidget):
     def show_level(self, level: float) -> None:
         if self.blocks.show_level(level):
             self.setAccessibleName(f"{tr(self._key)}, {self.blocks.lit * 100 // BLOCKS} %")
+            from PySide6.QtGui import QAccessible, QAccessibleValueChangeEvent  # its enums are not for the first frame
+
             if QAccessible.isActive():
                 QAccessible.updateAccessibility(QAccessibleValueChangeEvent(self, self.blocks.lit))

@@ -21,6 +21,7 @@ from PySide6.QtGui import QAccessible, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QTableView, QWidget
 
+from ui.theme import application
 from workstation.app import open_window
 from workstation.domain.hlc import SystemClock
 from workstation.settings import load
@@ -139,11 +140,11 @@ class Puppet(QObject):
 @click.option("--settings", "path", type=click.Path(path_type=Path), required=True)
 def main(path: Path) -> None:
     """Starts the desk and hands its keyboard to the demonstration."""
-    application = QApplication.instance() or QApplication(sys.argv[:1])
+    app = application()
     shown = open_window(load(path))
-    puppet = Puppet(shown.window, application.quit)
+    puppet = Puppet(shown.window, app.quit)
     puppet.start()
-    code = application.exec()
+    code = app.exec()
     shown.close(quit_engine=True)
     sys.exit(code)
 

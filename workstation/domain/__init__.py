@@ -1,1 +1,1 @@
-"""What the words mean: ops, the fold, clocks and the rows a screen shows; standard library only, no input or output."""
+"""What the words mean: ops, the fold, clocks, the rows a screen shows; no input, no output, no library but msgspec."""
