@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,12 +17,13 @@ from ui import figures, keys
 from ui.actions import caps
 from ui.alarm import Alarm
 from ui.bridge import Bridge
-from ui.i18n import tr
+from ui.i18n import sentence_of
 from ui.shell import Shell
 from ui.softphone.strip import OnLine
 from ui.stages import stages
 from ui.theme import Theme
 from workstation.domain.rows import LinkStatus, Person, PhoneState
+from workstation.domain.sentence import Sentence, say
 from workstation.service import people
 from workstation.service.desk import Desk, Refused
 
@@ -57,6 +59,8 @@ class MainWindow(Shell):
         self.needs_sign_in = sign_in
         self._asked_at = 0
         self._line_was: PhoneState | None = None
+        self._held = False
+        self._line_stale = self._keys_stale = False
         self.started = False
         self._focus_before: QWidget | None = None
         self.alarm = Alarm(self.save, lambda what: self.trouble.tell("screen", what))
@@ -178,6 +182,9 @@ class MainWindow(Shell):
         (table or page).setFocus()
 
     def _refresh_keys(self) -> None:
+        if self._held:
+            self._keys_stale = True
+            return
         person = self.desk.person
         if self.pages.made("desk"):
             self.desk_page.let_look(self.may_look)
@@ -209,7 +216,28 @@ class MainWindow(Shell):
         self.session.close()
 
     # ---------------------------------------------------------------- the line
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """One word of the line changes many things; line and keys are shown once, when all have changed."""
+        if self._held:
+            yield
+            return
+        self._held, self._line_stale, self._keys_stale = True, False, False
+        try:
+            yield
+        finally:
+            self._held = False
+            if self._line_stale:
+                self._show_line()
+            if self._keys_stale:
+                self._refresh_keys()
+
     def _phone(self, state: PhoneState) -> None:
+        with self._together():
+            self.session.take(state)
+            self._take(state)
+
+    def _take(self, state: PhoneState) -> None:
         quiet = replace(state, rx_level=0.0, tx_level=0.0)
         if quiet == self._line_was:
             self.strip.levels(state)  # ten times a second while talking: nothing else is touched
@@ -222,6 +250,9 @@ class MainWindow(Shell):
         self._refresh_keys()
 
     def _show_line(self) -> None:
+        if self._held:
+            self._line_stale = True
+            return
         session, now = self.session, self.desk.clock.now_ms()
         state = session.state
         call = None
@@ -263,6 +294,10 @@ class MainWindow(Shell):
         self._refresh_keys()
 
     def _call_known(self) -> None:
+        with self._together():
+            self._know()
+
+    def _know(self) -> None:
         session = self.session
         self.desk_page.form.know(session.call)
         self.desk_page.history.show_call(session.call, session.earlier, self.desk.clock.now_ms())
@@ -299,9 +334,9 @@ class MainWindow(Shell):
 
     def _asked(self, name: str, why: str) -> None:
         if why == "no_call_back":
-            words = tr("trouble.ask_hang_up", key=caps("hang_up"))
+            words = say("trouble.ask_hang_up", key=caps("hang_up"))
         else:
-            words = tr("undo.ask", key=caps(name), type=tr(f"action.{name}"))
+            words = say("undo.ask", key=caps(name), type=Sentence(f"action.{name}"))
         self._asked_at = self.desk.clock.now_ms()
         self.trouble.tell("ask", words)
         self.lay_out()
@@ -315,7 +350,7 @@ class MainWindow(Shell):
         kind = "refused" if isinstance(error, Refused) else "write" if isinstance(error, OSError) else "screen"
         if type(error).__module__.startswith(("sqlite3", "sqlcipher3", "workstation.store")):
             kind = "write"
-        self.trouble.tell(kind, str(error) or type(error).__name__)
+        self.trouble.tell(kind, sentence_of(error))
         self.status.show_saved(None, self.writing, self.writing)
         self.lay_out()
 

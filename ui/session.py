@@ -58,7 +58,6 @@ class LineSession(QObject):
         self._noise_offer: Uid = b""
         self._armed: tuple[str, int] = ("", 0)
         self._asking = self._stale = False
-        bridge.phone.connect(self.take)
         bridge.changed.connect(self._news)
 
     # ---------------------------------------------------------------- the line speaks

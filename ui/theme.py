@@ -7,18 +7,20 @@ emitted and every widget paints itself anew from `color`, `font` and `px`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from string import Template
 from typing import Any
 
-from PySide6.QtCore import QObject, QSize, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPalette
 from PySide6.QtWidgets import QApplication
 
 import resources
 
 PALETTES = ("night", "day", "hc")
 SCALES = (1.0, 1.25, 1.5, 1.75, 2.0)
+WIDTHS = 4096  # words whose width is remembered
 BREACH = 1.0  # share of a clock's target from which it is red
 
 
@@ -54,18 +56,20 @@ class Theme(QObject):
         self.scale = min(2.0, max(1.0, scale))
         self.calm = calm  # "reduce motion": the ring does not pulse
         self._fonts: dict[str, QFont] = {}
+        self._forget_fonts()
         self._family = self._load_fonts()
 
     # ---------------------------------------------------------------- asking
     def color(self, token: str, alpha: float | None = None) -> QColor:
-        """The colour of `token` in the palette in force; `alpha` 0..1 makes a translucent copy."""
-        color = QColor(self._colors[self.palette_name][token])
+        """The colour of `token` in the palette in force, shared: copy it to change it; `alpha` 0..1 gives a copy."""
+        color = self._colors[self.palette_name][token]
         if alpha is not None:
+            color = QColor(color)
             color.setAlphaF(alpha)
         return color
 
     def font(self, role: str) -> QFont:
-        """The font of a `role` of tokens.json (ring, timer, caller, clock, key_value, input, body, small …)."""
+        """The font of a `role` of tokens.json (ring, timer, caller, clock …), shared: copy it to change it."""
         if role not in self._fonts:
             size, weight = self.tokens["type"][role]
             font = QFont(self._family)
@@ -76,7 +80,22 @@ class Theme(QObject):
                 font.setFeature(QFont.Tag(feature), 1)
             font.setHintingPreference(QFont.HintingPreference.PreferVerticalHinting)
             self._fonts[role] = font
-        return QFont(self._fonts[role])
+        return self._fonts[role]
+
+    def width(self, text: str, role: str = "body") -> float:
+        """How wide one line of `text` is, px; remembered, for the same words are painted again and again."""
+        return self._widths(text, role)
+
+    def elided(self, text: str, role: str, room: float) -> str:
+        """`text` as it fits into `room` px: whole, or ended by an ellipsis."""
+        if self._widths(text, role) <= room + 0.5:
+            return text
+        return QFontMetricsF(self.font(role)).elidedText(text, Qt.TextElideMode.ElideRight, room)
+
+    def _forget_fonts(self) -> None:
+        self._fonts.clear()
+        measure = lambda text, role: QFontMetricsF(self.font(role)).horizontalAdvance(text)  # noqa: E731
+        self._widths: Callable[[str, str], float] = lru_cache(WIDTHS)(measure)
 
     def px(self, measure: float) -> int:
         """A measure in px at 100 %, grown with the text."""
@@ -102,7 +121,7 @@ class Theme(QObject):
             self.palette_name = palette
         if scale is not None:
             self.scale = min(2.0, max(1.0, scale))
-        self._fonts.clear()
+        self._forget_fonts()
         self.apply()
         self.changed.emit()
 

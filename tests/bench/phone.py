@@ -34,7 +34,7 @@ from workstation.phone.settings import PhoneSettings
 from workstation.settings import load
 
 TARGETS = {"invite_to_180_p99_ms": 20.0, "invite_to_form_p99_ms": 100.0, "packet_gap_p99_ms": 25.0}
-GAP_S = 0.02
+GAP_S = 0.3
 _ECHO = "import socket,sys;s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.bind(('127.0.0.1',int(sys.argv[1])))\n" \
     "while 1:\n d,a=s.recvfrom(65535);s.sendto(d,a)"  # fmt: skip
 PACKETS = 500

@@ -17,13 +17,15 @@ def picture(widget: QWidget) -> bytes:
     return bytes(image.constBits())
 
 
-@pytest.mark.promise("U3")
-def test_the_tests_look_at_the_desks_own_style(qapp: QApplication, qapp_args: list[str]) -> None:
+def test_the_tests_look_at_the_desks_own_style(qapp: QApplication, qapp_args: list[str], theme: Theme) -> None:
     assert tuple(qapp_args[1:]) == STYLE
-    assert qapp.style().objectName() == STYLE[1]
+    qapp.setStyleSheet("")  # over the style it stands with another's name
+    assert qapp.style().name() == STYLE[1]
+    theme.apply()
     assert application() is qapp
 
 
+@pytest.mark.promise("U3")
 def test_text_grows_from_100_to_200_percent(theme: Theme) -> None:
     assert theme.font("input").pixelSize() == 14
     theme.use(scale=2.0)

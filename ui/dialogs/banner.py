@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import cast
 
 from PySide6.QtCore import QEvent, QRectF, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFont, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from ui import figures
 from ui.bridge import Bridge
-from ui.i18n import tr
+from ui.i18n import said, tr
 from ui.icons import paint_icon
 from ui.theme import Theme
 from ui.widgets import marks
@@ -62,29 +62,38 @@ class LinkBanner(QWidget):
         link = cast("LinkStatus", status)
         self._status = link
         trouble = link.state in TROUBLE
-        if trouble:
-            at = figures.wall(link.since_at, seconds=False)
-            self._title.say("link.refused" if link.state == "refused" else "link.down", at=at)
-            if link.state == "refused" and link.sentence:
-                self._detail.show_text(link.sentence)
-            else:
-                self._detail.say("link.down_detail")
-            self._button.say(link.unsent)
-        self._fit()
+        self._words()
         if trouble == self.isHidden():
             self.setVisible(trouble)
             self.shown.emit(trouble)
         self.update()
 
+    def _words(self) -> None:
+        link = self._status
+        if link is not None and link.state in TROUBLE:
+            at = figures.wall(link.since_at, seconds=False)
+            self._title.say("link.refused" if link.state == "refused" else "link.down", at=at)
+            if link.state == "refused" and link.sentence:
+                self._detail.show_text(figures.plain(said(link.sentence)))
+            else:
+                self._detail.say("link.down_detail")
+            self._button.say(link.unsent)
+        self._fit()
+
     def _measure(self) -> None:
         self.setFixedHeight(self.theme.size("banner"))
-        font = self.theme.font("board_type")
+        font = QFont(self.theme.font("board_type"))
         font.setWeight(font.Weight.DemiBold)
         self._title.setFont(font)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self._words()
 
     def _fit(self) -> None:
         """The second sentence stands whole or not at all; since when and how much is unsent always stands."""

@@ -47,6 +47,7 @@ class IntakeForm(FormFields):
         self._opened: dict[tuple[Uid, str], tuple[Dot, ...]] = {}  # rivals a person has opened, by person and field
         self._asking = False
         self._stale = False
+        self._used = True  # whether there may be anything to forget
         self._connect()
         self.retranslate()
         self.forget()
@@ -96,11 +97,14 @@ class IntakeForm(FormFields):
         self._fit_notes()
         self._callback_face()
         self.sheet.update()
+        self._used = False
         self.view_changed.emit(None)
 
     def open_call(self, offer: Uid, call: CallRow | None = None) -> None:
         """A call at hand: an empty form, or the incident the call already has (a restarted screen, promise P3)."""
-        self.forget()
+        if self._used or self.touched:  # it was emptied when the call before ended: a ring waits for nothing twice
+            self.forget()
+        self._used = True
         self.draft.begin(offer)
         self.know(call)
 
@@ -116,6 +120,7 @@ class IntakeForm(FormFields):
     def open_incident(self, incident: Uid) -> None:
         """An incident of the board, without a call."""
         self.forget()
+        self._used = True
         self.draft.begin(b"", incident)
         self.refresh()
 

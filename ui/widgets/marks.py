@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import cos, pi, sin
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QFont, QPainter, QPainterPath, QPen, QPolygonF
 
 from ui import icons
 from ui.theme import Theme
@@ -50,18 +50,14 @@ def paint_text(
     align: Qt.AlignmentFlag = LEFT,
 ) -> float:
     """Draw one line, elided only where `box` is too narrow; returns the width the text wants."""
-    font = theme.font(role)
-    metrics = QFontMetricsF(font)
-    wants = metrics.horizontalAdvance(text)
-    painter.setFont(font)
+    painter.setFont(theme.font(role))
     painter.setPen(theme.color(token))
-    shown = text if wants <= box.width() + 0.5 else metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
-    painter.drawText(box, int(align), shown)
-    return wants
+    painter.drawText(box, int(align), theme.elided(text, role, box.width()))
+    return theme.width(text, role)
 
 
 def text_width(theme: Theme, text: str, role: str = "body") -> float:
-    return QFontMetricsF(theme.font(role)).horizontalAdvance(text)
+    return theme.width(text, role)
 
 
 def paint_priority(painter: QPainter, theme: Theme, centre: QPointF, priority: int, radius: float = 9) -> None:
@@ -99,7 +95,7 @@ def paint_priority(painter: QPainter, theme: Theme, centre: QPointF, priority: i
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     painter.setPen(pen)
     painter.drawPath(path)
-    font = theme.font("small_strong")
+    font = QFont(theme.font("small_strong"))
     font.setPixelSize(max(8, round(r * (1.05 if priority != 2 else 0.95))))
     painter.setFont(font)
     painter.setPen(theme.color(on))

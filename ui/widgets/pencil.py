@@ -47,12 +47,14 @@ class Pencil:
         return size * self.theme.scale
 
     def font(self, role: str, weight: int | None = None) -> QFont:
-        font = self.theme.font(role)
+        font = QFont(self.theme.font(role))
         if weight is not None:
             font.setWeight(QFont.Weight(weight))
         return font
 
     def width(self, text: str, role: str = "body", weight: int | None = None) -> float:
+        if weight is None:
+            return self.theme.width(text, role)
         return QFontMetricsF(self.font(role, weight)).horizontalAdvance(text)
 
     def text(
@@ -65,16 +67,18 @@ class Pencil:
         weight: int | None = None,
     ) -> float:
         """Draws one line and returns its width in px; what does not fit ends in an ellipsis."""
-        font = self.font(role, weight)
-        metrics = QFontMetricsF(font)
-        wide = metrics.horizontalAdvance(text)
-        if wide > rect.width() + 0.5:
-            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
-            wide = min(wide, rect.width())
-        self.painter.setFont(font)
+        if weight is None:
+            self.painter.setFont(self.theme.font(role))
+            shown, wide = self.theme.elided(text, role, rect.width()), self.theme.width(text, role)
+        else:
+            font = self.font(role, weight)
+            self.painter.setFont(font)
+            metrics = QFontMetricsF(font)
+            shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width() + 0.5)
+            wide = metrics.horizontalAdvance(text)
         self.painter.setPen(self.color(token))
-        self.painter.drawText(rect, int(align), text)
-        return wide
+        self.painter.drawText(rect, int(align), shown)
+        return min(wide, rect.width())
 
     def icon(self, x: float, y: float, name: str, token: str = "text2", px: float = 16) -> None:
         """Draws an icon with its top left at x, y."""
