@@ -3,41 +3,21 @@
 Words lie in `resources/i18n/{id,en}.toml` (the desk) and `{id,en}-pages.toml` (the other pages) as sections of keys;
 `tr("strip.ready")`. `{name}` is filled in from the values given. A key whose English needs a plural is
 written as `{one = "…", other = "…"}` and chosen by the value `n`.
+Sentences made below the screen come as `Sentence` and are said here, whenever they are shown: `said(status.sentence)`.
 What people typed is never translated.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
-
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
-import resources
+from workstation import words as _words
+from workstation.domain.sentence import Sentence
 
-LANGUAGES = ("id", "en")
-_state = {"language": "id"}
-
-
-@lru_cache(maxsize=len(LANGUAGES))
-def words(language: str) -> Mapping[str, Any]:
-    """Every key of a language, flat: `section.key` -> text or {one, other}."""
-    flat: dict[str, Any] = {}
-
-    def lay(prefix: str, table: Mapping[str, Any]) -> None:
-        for key, value in table.items():
-            name = f"{prefix}{key}"
-            if isinstance(value, dict) and set(value) != {"one", "other"}:
-                lay(f"{name}.", value)
-            else:
-                flat[name] = value
-
-    for path in sorted(resources.path("i18n").glob(f"{language}*.toml")):
-        lay("", tomllib.loads(path.read_text(encoding="utf-8")))
-    return flat
+LANGUAGES = _words.LANGUAGES
+words = _words.screen
+_state = {"language": _words.FIRST}
 
 
 def language() -> str:
@@ -59,12 +39,21 @@ def tr(key: str, /, **values: object) -> str:
     """The text of `key` in the language in force. A key nobody wrote shows as itself."""
     entry = words(_state["language"]).get(key)
     if entry is None:
-        entry = words("id").get(key, key)
-    if isinstance(entry, dict):
-        entry = entry["one" if values.get("n") == 1 else "other"]
-    text = str(entry)
-    return text.format(**values) if values else text
+        entry = words(_words.FIRST).get(key, key)
+    return _words.filled(entry, values)
 
 
 def known(key: str) -> bool:
-    return key in words("id")
+    return key in words(_words.FIRST)
+
+
+def said(sentence: Sentence) -> str:
+    """A sentence made below the screen, in the language in force; "" for nothing. Say it anew on LanguageChange."""
+    return _words.said(sentence, _state["language"])
+
+
+def sentence_of(error: BaseException) -> Sentence | str:
+    """What an error says to the person at the desk: its sentence, or the words a program's own error came with."""
+    if isinstance(error, _words.Spoken):
+        return error.sentence
+    return str(error) or type(error).__name__

@@ -19,6 +19,7 @@ from msgspec import Struct
 from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
 from workstation.domain.rows import LinkStatus, PhoneState
+from workstation.domain.sentence import say
 from workstation.geo.gazetteer import Gazetteer
 from workstation.phone.settings import PhoneSettings
 from workstation.service.catalogue import Catalogue
@@ -84,7 +85,7 @@ class Desktop:
         except Exception as error:
             log.exception("phone or sync did not start")
             now = self.desk.clock.now_ms()
-            sentence = f"Sebagian program tidak menyala ({type(error).__name__}): jalankan ulang, lalu doctor."
+            sentence = say("desk.part_not_started", error=type(error).__name__)
             self.announce.link(LinkStatus("refused", now, None, "", 0, None, None, sentence))
         finally:
             if not gc.isenabled():

@@ -29,6 +29,7 @@ from workstation.store import Connection, StoreFailed, reads
 from workstation.store.cipher import OLDEST, dbapi2, library_version
 from workstation.store.database import open_for_reading
 from workstation.store.keys import Found, KeyMissing, find
+from workstation.words import english
 
 GOOD, LOOK, FAILED = "good", "look", "failed"
 EXIT: Final = {GOOD: 0, LOOK: 1, FAILED: 2}
@@ -248,7 +249,7 @@ def _sound(settings: Settings, clock: Clock) -> Iterator[Check]:
     finally:
         audio.close()
     if device.null:
-        yield Check("sound", LOOK, device.sentence, "plug the headset in; calls still ring on the screen")
+        yield Check("sound", LOOK, english(device.sentence), "plug the headset in; calls still ring on the screen")
     else:
         yield Check(
             "sound", GOOD, f"microphone {device.input or 'chosen by the system'}, ear {device.output or 'the same'}"

@@ -1,28 +1,29 @@
-"""What can be wrong with the wire, and the one sentence an operator reads about it."""
+"""What can be wrong with the wire, and the one sentence an operator reads about it, in whatever language."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from sync import protocol
+from workstation.domain.sentence import say
 
-DOWN: Final = "Hub tidak terjangkau; meja tetap bekerja, periksa kabel jaringan atau beri tahu IT."
-STRANGE: Final = "Jawaban hub tidak dapat dibaca; beri tahu IT untuk memeriksa alamat hub."
-UNTRUSTED: Final = "Sertifikat hub tidak dipercaya; minta IT memeriksa hub.ca_file dan alamat hub."
-BROKEN: Final = "Sinkronisasi meja ini terganggu dan diulang terus; beri tahu IT bila tidak pulih dalam 5 menit."
-OFF: Final = "Belum ada hub; meja bekerja sendiri, IT dapat mengisi alamat hub di pengaturan."
+DOWN: Final = say("hub.down")
+STRANGE: Final = say("hub.strange")
+UNTRUSTED: Final = say("hub.untrusted")
+BROKEN: Final = say("hub.broken")
+OFF: Final = say("hub.off")
 _SENTENCES: Final = {
-    400: "Hub tidak mengerti meja ini; minta IT memperbarui program di meja dan di hub.",
-    401: "Hub menolak token meja ini; minta IT memasang token lokasi yang benar.",
-    403: "Hub menolak meja ini; minta IT mendaftarkannya di hub.",
-    404: "Alamat hub salah; minta IT memeriksa alamat hub di pengaturan.",
-    409: "Riwayat meja ini berbeda dari yang ada di hub; segera beri tahu IT, jangan memasang ulang meja ini.",
-    413: "Hub menolak satu catatan karena terlalu besar; beri tahu IT, catatan itu tetap ada di meja ini.",
-    426: "Versi program di meja dan di hub berbeda; minta IT memperbarui yang lebih lama.",
-    429: "Hub sedang sibuk; meja akan mencoba lagi, tidak perlu tindakan.",
-    503: "Hub sedang sibuk; meja akan mencoba lagi, tidak perlu tindakan.",
+    400: say("hub.not_understood"),
+    401: say("hub.token"),
+    403: say("hub.not_enrolled"),
+    404: say("hub.address"),
+    409: say("hub.other_history"),
+    413: say("hub.too_large"),
+    426: say("hub.version"),
+    429: say("hub.busy"),
+    503: say("hub.busy"),
 }
-_TROUBLED: Final = "Hub sedang terganggu; catatan aman di meja ini, beri tahu IT bila tidak pulih dalam 5 menit."
+_TROUBLED: Final = say("hub.troubled")
 _NEED_A_PERSON: Final = frozenset({400, 401, 403, 404, 409, 413, 426})
 
 

@@ -11,6 +11,8 @@ from sync.replica import faults
 from sync.replica.peer import Peer
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import LinkStatus
+from workstation.domain.sentence import NOTHING, Sentence
+from workstation.words import english
 
 log = logging.getLogger("sync")
 
@@ -35,11 +37,11 @@ class Reporter:
         self.dirty = asyncio.Event()
         self.dirty.set()
 
-    def become(self, state: str, sentence: str = "") -> None:
+    def become(self, state: str, sentence: Sentence = NOTHING) -> None:
         """Enter a state; the time it began stays while only the sentence changes."""
         if state != self._state:
             self._since_at = self._clock.now_ms()
-            log.info("link to %s: %s. %s", self._through, state, sentence)
+            log.info("link to %s: %s. %s", self._through, state, english(sentence))
         if (state, sentence) != (self._state, self._sentence):
             self._state, self._sentence = state, sentence
             self.dirty.set()

@@ -19,6 +19,7 @@ from tests.sync.hubs import TOKEN, HubProcess
 from workstation.cli import main
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
+from workstation.domain.sentence import say
 from workstation.reach import ask_registrar
 from workstation.service.desk import Desk
 from workstation.store import Store, StoreFailed, read_digest
@@ -75,7 +76,7 @@ def test_replay_onto_a_full_disk_is_one_sentence_and_its_line_of_json(
     settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(desk: Desk, call: object, mapping: object) -> None:
-        raise StoreFailed("the disk is full")
+        raise StoreFailed(say("record.full"))
 
     words = ["--settings", str(settings), "replay", str(SAMPLE), "--map", "datasf_fire.toml", "--json"]
     with monkeypatch.context() as broken:

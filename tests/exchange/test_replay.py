@@ -15,6 +15,7 @@ from msgspec.structs import replace
 import resources
 from tests.service.desks import a_desk
 from workstation.domain.rows import BoardRow, IncidentView, Step
+from workstation.domain.sentence import say
 from workstation.exchange import replay as replaying
 from workstation.exchange.mapping import MappingWrong, TableMap, Unreadable, load, point
 from workstation.exchange.replay import CutOff, Outcome, replay
@@ -195,7 +196,7 @@ def test_a_call_the_machine_could_not_keep_is_not_passed_by_the_next(
     def fails_once(desk: Desk, call, mapping: TableMap) -> replaying.Written:
         tried.append(call.number)
         if len(tried) == 2:
-            raise StoreFailed("the disk gives errors")
+            raise StoreFailed(say("record.failing"))
         return written(desk, call, mapping)
 
     monkeypatch.setattr(replaying, "write_call", fails_once)

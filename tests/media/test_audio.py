@@ -21,6 +21,7 @@ from workstation.demo.speech import RATE, Pcm, correlation, speech
 from workstation.domain.hlc import SystemClock
 from workstation.phone.engine.audio import Audio, Device, open_audio
 from workstation.phone.engine.media import MediaSession
+from workstation.words import said
 
 CALLER = "Ada kebakaran rumah di dekat pasar, tolong."
 DESK = "Satu satu dua, di mana lokasi kejadian?"
@@ -151,8 +152,8 @@ def test_devices_that_go_away_are_told_and_the_call_stays_up(cards: PulseServer)
         wait_until(lambda: sound._ear is not None and len(far.arrivals) > 20, 5.0, what="the call is up")
         cards.process.stop()
         wait_until(lambda: sound.device.null, 10.0, what="the loss is told")
-        assert sound.device.sentence.startswith("Perangkat suara '")
-        assert "Sambungkan kembali" in sound.device.sentence
+        assert said(sound.device.sentence, "id").startswith("Perangkat suara '")
+        assert "Sambungkan kembali" in said(sound.device.sentence, "id")
         sent, received = session.stats().sent, session.stats().received
         wait_until(lambda: session.stats().sent > sent + 25 and session.stats().received > received + 25, 5.0)
         wait_until(lambda: session.stats().delay_ms < 200, 5.0, what="playout runs on, unheard")
@@ -163,7 +164,7 @@ def test_a_device_that_is_not_there_is_named_with_those_that_are(cards: PulseSer
         assert sound.device.null
         assert sound.device.output == ""
         assert sound.device.input == "microphone"
-        assert "'Jabra' tidak ditemukan (yang ada: headset, loudspeaker" in sound.device.sentence
+        assert "'Jabra' tidak ditemukan (yang ada: headset, loudspeaker" in said(sound.device.sentence, "id")
         with voice(speech(CALLER)) as far, call(sound, far.port) as session:
             far.call(HOST, session.port)
             wait_until(
@@ -182,7 +183,7 @@ def test_no_card_at_all_is_a_sentence(sound: PulseServer, monkeypatch: pytest.Mo
     look_again()
     with audio(Chosen(input="", output="")) as nothing:
         assert nothing.device.null
-        assert nothing.device.sentence.startswith("Tidak ada perangkat suara. Sambungkan headset")
+        assert said(nothing.device.sentence, "id").startswith("Tidak ada perangkat suara. Sambungkan headset")
         nothing.ring(True)
         with voice() as far, call(nothing, far.port):
             wait_until(lambda: len(far.arrivals) > 20, 5.0, what="the call goes on")
@@ -192,13 +193,13 @@ def test_no_library_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with audio() as nothing:
         assert nothing.device.null
-        assert "libportaudio2" in nothing.device.sentence
+        assert "libportaudio2" in said(nothing.device.sentence, "id")
 
 
 def test_null_audio_is_a_choice_and_said_so() -> None:
     with audio(Chosen(null_audio=True)) as nothing:
         assert nothing.device.null
-        assert "phone.null_audio" in nothing.device.sentence
+        assert "phone.null_audio" in said(nothing.device.sentence, "id")
 
 
 def test_a_pair_of_files_takes_the_place_of_the_headset(tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_a_pair_of_files_takes_the_place_of_the_headset(tmp_path: Path) -> None:
     caller_says = speech(CALLER)
     with audio(Chosen(input=f"file:{said},{heard}", output="")) as files, voice(caller_says) as far:
         assert files.device.null
-        assert "WAV" in files.device.sentence
+        assert "WAV" in said(files.device.sentence, "id")
         with call(files, far.port) as session:
             far.call(HOST, session.port)
             far.spoken.wait(20.0)
@@ -226,4 +227,4 @@ def test_a_file_that_is_no_wav_is_a_sentence(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     with audio(Chosen(input=f"file:{path}", output="")) as nothing:
         assert nothing.device.null
-        assert nothing.device.sentence.startswith("Berkas suara tidak dapat dipakai")
+        assert said(nothing.device.sentence, "id").startswith("Berkas suara tidak dapat dipakai")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from workstation.domain.sentence import NOTHING, say
 from workstation.phone import meeting, wire
 from workstation.phone.engine.main import read_secret
 from workstation.phone.settings import BadPhoneSetting, PhoneSettings, read_peer, split_host
@@ -52,10 +53,10 @@ def test_a_password_others_can_read_is_not_used(tmp_path: Any) -> None:
     file = tmp_path / "secret"
     file.write_text("pass word\n")
     file.chmod(0o644)
-    assert read_secret(str(file))[0] == "" and "chmod 600" in read_secret(str(file))[1]
+    assert read_secret(str(file)) == ("", say("engine.secret_open", path=str(file)))
     file.chmod(0o600)
-    assert read_secret(str(file)) == ("pass word", "")
-    assert read_secret(str(tmp_path / "none"))[1] and read_secret("") == ("", "")
+    assert read_secret(str(file)) == ("pass word", NOTHING)
+    assert read_secret(str(tmp_path / "none"))[1] and read_secret("") == ("", NOTHING)
 
 
 def test_settings_have_a_mark_that_changes_with_them() -> None:
@@ -78,7 +79,7 @@ def test_the_strip_follows_a_call() -> None:
     standing = Standing()
     assert standing.state(0).line == "failed" and standing.state(0).sentence
     standing.event(hello())
-    standing.event(wire.Registration(state="registered", reason="", since=1, inbound_at=1000))
+    standing.event(wire.Registration(state="registered", reason=NOTHING, since=1, inbound_at=1000))
     assert (standing.state(31_000).may_ring, standing.state(31_001).may_ring) == (True, False)
     standing.event(ringing())
     assert [r.offer.hex() for r in standing.state(0).ringing] == [OFFER]

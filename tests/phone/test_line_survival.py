@@ -20,8 +20,10 @@ from tests.phone.desk import Told, alive, desk, end, engine_log, settings_for
 from tests.phone.raw import Raw
 from tests.waiting import wait_until
 from workstation.demo.process import free_port
+from workstation.domain.sentence import say
 from workstation.phone import meeting, wire
 from workstation.phone.settings import PhoneSettings
+from workstation.words import said
 
 ROOT = Path(__file__).parents[2]
 
@@ -157,7 +159,7 @@ def test_a_line_that_loses_its_engine_says_so_and_starts_another(tmp_path: Path)
         os.kill(first, signal.SIGKILL)
         second = told.wait(wire.Hello, count=2, deadline_s=15)
         assert second.pid != first and second.calls == () and told.line.started == 2
-        assert any("hilang" in state.sentence for state in told.states)
+        assert any(state.sentence == say("engine.lost") for state in told.states)
         # The new engine knows from the journal what the old one was doing.
         assert told.wait(wire.Ended, offer=ring.offer).reason == "lost"
         assert told.line.state.talking is None
@@ -215,7 +217,9 @@ def test_an_engine_that_can_not_start_is_told_in_a_sentence(tmp_path: Path) -> N
     told = Told(settings_for(tmp_path / "d", bind="192.0.2.1"))  # no address of this machine
     told.line.start()
     try:
-        wait_until(lambda: any(meeting.LOG_FILE in s.sentence for s in told.states), 20, what="the sentence")
+        wait_until(
+            lambda: any(meeting.LOG_FILE in said(s.sentence, "id") for s in told.states), 20, what="the sentence"
+        )
         assert told.line.state.line == "failed" and not told.line.state.may_ring
         assert "can't start" in engine_log(tmp_path / "d")
     finally:
@@ -226,19 +230,20 @@ def test_an_engine_that_can_not_start_is_told_in_a_sentence(tmp_path: Path) -> N
 def test_a_port_another_program_has_is_named_with_the_remedy_and_taken_once_free(tmp_path: Path) -> None:
     with Raw(free_port()) as other:
         port = other.port
+        taken = say("engine.port_taken", port=str(port))
         told = Told(settings_for(tmp_path / "d", port=port, peers=("127.0.0.1",)))
         told.line.start()
         try:
-            wait_until(lambda: any("phone.port" in s.sentence for s in told.states), 20, what="the sentence")
+            wait_until(lambda: any(s.sentence == taken for s in told.states), 20, what="the sentence")
             state = told.line.state
-            assert f"Port {port} dipakai program lain" in state.sentence
+            assert f"Port {port} dipakai program lain" in said(state.sentence, "id")
             assert state.line == "failed" and not state.may_ring
         except BaseException:
             told.line.stop()
             raise
     try:
         told.wait(wire.Hello, deadline_s=20)
-        assert told.line.state.line != "failed" and "phone.port" not in told.line.state.sentence
+        assert told.line.state.line != "failed" and told.line.state.sentence != taken
         with Raw(port) as raw:
             raw.send(raw.dialog().request("OPTIONS"))
             raw.until("SIP/2.0 200")

@@ -12,7 +12,10 @@ from tests.phone.raw import Raw
 from tests.phone.test_sip_calls import rung, talking
 from tests.waiting import wait_until
 from workstation.demo.process import free_port
+from workstation.domain.sentence import say
 from workstation.phone import meeting, wire
+
+NO_PORT = say("engine.no_rtp_port")
 
 
 def free_pair() -> int:
@@ -42,7 +45,7 @@ def test_without_a_port_for_its_sound_a_caller_rings_on_and_who_talks_is_not_hel
         up = talking(told, first)
         waits = rung(told, second)
         told.line.answer(waits)
-        wait_until(lambda: "phone.rtp_ports" in told.line.state.sentence, 5, what="the sentence")
+        wait_until(lambda: told.line.state.sentence == NO_PORT, 5, what="the sentence")
         assert {c.offer: c.state for c in told.line.calls} == {up.hex(): "talking", waits.hex(): "ringing"}
         assert not told.all(wire.Held) and not told.all(wire.Ended)
         assert two.silent(0.2)
@@ -50,7 +53,7 @@ def test_without_a_port_for_its_sound_a_caller_rings_on_and_who_talks_is_not_hel
         one.send(first.next("BYE"))
         one.until("SIP/2.0 200")
         told.wait(wire.Ended, offer=up.hex())
-        assert "phone.rtp_ports" not in told.line.state.sentence
+        assert told.line.state.sentence != NO_PORT
 
         def taken() -> bool:
             told.line.answer(waits)

@@ -20,6 +20,7 @@ from ui.main_window import MainWindow
 from ui.theme import Theme, application
 from workstation.domain.hlc import HandClock
 from workstation.domain.rows import PhoneState, RingView
+from workstation.domain.sentence import NOTHING
 from workstation.service import calls
 from workstation.service.calls import Ring
 
@@ -30,7 +31,9 @@ EVERY: tuple[Look, ...] = tuple((palette, language) for language in ("id", "en")
 IN_MANY = ("idle", "in_call", "lead", "calls", "sign_in")
 PATIENCE_S = 20.0
 
-QUIET = PhoneState("registered", "", True, (), None, None, False, False, "Headset USB", "Headset USB", False, 0.0, 0.0)
+QUIET = PhoneState(
+    "registered", NOTHING, True, (), None, None, False, False, "Headset USB", "Headset USB", False, 0.0, 0.0
+)
 
 
 class Gallery:

@@ -9,6 +9,7 @@ import resources
 from workstation.domain.hlc import HandClock
 from workstation.domain.ids import SeededIds, Uid
 from workstation.domain.rows import LinkStatus
+from workstation.domain.sentence import say
 from workstation.geo import gazetteer
 from workstation.service import catalogue, people
 from workstation.service.desk import Desk, Pending
@@ -47,14 +48,13 @@ class QuietLine:
 
 def link_up(at: int = NOW - 3_600_000) -> LinkStatus:
     """The server answers, nothing waits."""
-    return LinkStatus("up", at, NOW - 2000, "hub:8112", 0, None, 12, "")
+    return LinkStatus("up", at, NOW - 2000, "hub:8112", 0, None, 12)
 
 
 def link_down(since: int, seat: Seat | None = None) -> LinkStatus:
     """The server has not answered since; what waits is what the desk's store says."""
     unsent, oldest = seat.store.unsent() if seat is not None else (0, None)
-    sentence = "Server tidak menjawab. Meja ini bekerja sendiri dan mencoba lagi."
-    return LinkStatus("down", since, since - 1000, "hub:8112", unsent, oldest, 12, sentence)
+    return LinkStatus("down", since, since - 1000, "hub:8112", unsent, oldest, 12, say("hub.down"))
 
 
 class Seat:

@@ -54,7 +54,7 @@ def test_a_percentile_is_a_value_that_was_measured(share: int, value: float) -> 
 
 def test_the_hours_nothing_was_heard_of_the_others_stand_beside_the_figures(desk: Desk) -> None:
     word = LinkWord(desk.store, desk.clock)
-    up = LinkStatus("up", NOW, NOW, "hub", 0, None, 0, "")
+    up = LinkStatus("up", NOW, NOW, "hub", 0, None, 0)
     word.take(up)
     word.take(replace(up, state="down", since_at=NOW + HOUR))
     word.take(replace(up, state="down", since_at=NOW + HOUR, unsent=3))

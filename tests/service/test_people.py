@@ -96,7 +96,7 @@ def test_a_name_not_on_the_roster_is_refused_in_the_same_words(desk: Desk) -> No
         with pytest.raises(SignInRefused) as refused:
             people.sign_in(desk, login, "000000").result()
         sentences.add(str(refused.value))
-    assert sentences == {"the name or the secret is wrong"}
+    assert sentences == {"the name or the secret is wrong: type it once more"}
     assert desk.person is None
 
 

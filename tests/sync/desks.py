@@ -15,6 +15,7 @@ from workstation.domain.ids import SystemIds, Uid
 from workstation.domain.ops import Dot
 from workstation.domain.rows import LinkStatus
 from workstation.store import Store, Tx, reads
+from workstation.words import said
 
 KEY = bytes(range(32))
 QUICK = Timing(
@@ -78,7 +79,7 @@ class Desk:
             found[:] = [
                 status
                 for status in self.statuses[-1:]
-                if words in status.sentence and all(getattr(status, n) == v for n, v in fields.items())
+                if words in said(status.sentence, "id") and all(getattr(status, n) == v for n, v in fields.items())
             ]
             return bool(found)
 

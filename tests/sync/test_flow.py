@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sync.replica import faults
 from tests.sync.desks import Desk, in_step, until_in_step
 from tests.sync.hubs import HubProcess
 from tests.waiting import wait_until
@@ -67,7 +68,7 @@ def test_after_an_outage_both_have_everything_and_the_rivals(desks: tuple[Desk, 
     second.edit(incident, type="ledakan")
     second.notes(incident, 2_500)
     down = first.until("down")
-    assert "Hub tidak terjangkau" in down.sentence
+    assert down.sentence == faults.DOWN
     assert wait_until(lambda: first.status and first.status.unsent == 1)
     assert not in_step(desks)
     wire.mend()

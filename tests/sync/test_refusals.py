@@ -23,6 +23,7 @@ from tests.sync.desks import QUICK, Desk
 from tests.sync.hubs import HubThread
 from tests.waiting import wait_until
 from workstation.demo.wire import Wire
+from workstation.domain.sentence import NOTHING, say
 from workstation.store import Store
 
 ATTEMPTS = 7
@@ -73,7 +74,7 @@ def recovers(desk: Desk, hub: HubThread, log: Store) -> None:
     hub.door.open()
     wait_until(lambda: log.vector() == desk.store.vector() and desk.store.unsent() == (0, None), 20, what="all sent")
     wait_until(
-        lambda: desk.status and (desk.status.state, desk.status.unsent, desk.status.sentence) == ("up", 0, ""), 20
+        lambda: desk.status and (desk.status.state, desk.status.unsent, desk.status.sentence) == ("up", 0, NOTHING), 20
     )
     assert log.digest() == desk.store.digest()
 
@@ -186,7 +187,7 @@ def test_a_gap_is_filled_from_the_vector_that_comes_with_it(desk: Desk, hub: Hub
 def test_a_wrong_token_is_told_and_nothing_is_lost(desk: Desk, hub: HubThread, log: Store) -> None:
     for token in ("", "wrong", "no header carries this\n\u2603"):
         desk.connect(hub.url, token=token)
-        assert "token" in desk.until("refused").sentence
+        assert desk.until("refused").sentence == say("hub.token")
         assert desk.store.replica not in log.vector() and log.replica not in desk.store.vector()
         desk.disconnect()
         desk.statuses.clear()

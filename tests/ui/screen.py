@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import shiboken6
 from PySide6.QtCore import Qt
@@ -16,6 +17,7 @@ from ui.main_window import MainWindow
 from ui.theme import Theme
 from workstation.domain.ids import Uid
 from workstation.domain.rows import IncidentView, PhoneState, RingView
+from workstation.domain.sentence import NOTHING, Sentence
 from workstation.service import calls, views
 from workstation.service.calls import Ring
 
@@ -68,9 +70,9 @@ class Screen:
         """The engine's word."""
         since = self.seat.clock.now_ms() if talking else None
         state = PhoneState(
-            str(more.get("line", "registered")), "", bool(more.get("may_ring", True)), ringing, talking, since,
+            str(more.get("line", "registered")), NOTHING, bool(more.get("may_ring", True)), ringing, talking, since,
             bool(more.get("held", False)), bool(more.get("muted", False)), "Headset", "Headset", False, 0.4, 0.8,
-            notice=str(more.get("notice", "")),
+            notice=cast("Sentence", more.get("notice", NOTHING)),
         )  # fmt: skip
         self.bridge.tell_phone(state)
         self.settle()

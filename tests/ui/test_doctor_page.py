@@ -16,9 +16,12 @@ from ui.bridge import Bridge
 from ui.theme import Theme
 from workstation.domain.hlc import HandClock
 from workstation.domain.rows import PhoneState, Stranger
+from workstation.domain.sentence import NOTHING, say
 from workstation.service import calls, views
+from workstation.words import said
 
-WELL = PhoneState("registered", "", True, (), None, None, False, False, "Headset", "Headset", False, 0.0, 0.0)
+REFUSED = say("exchange.refused", answer="403 Forbidden")
+WELL = PhoneState("registered", NOTHING, True, (), None, None, False, False, "Headset", "Headset", False, 0.0, 0.0)
 
 
 def states(findings: list[Finding]) -> dict[str, str]:
@@ -85,11 +88,11 @@ def test_what_a_skewed_clock_wrote_is_shown_with_its_desk(
 
 def test_each_fault_has_its_state_and_sentence(theme: Theme) -> None:
     assert of_phone(None)[0].state == LOOK
-    failed = of_phone(replace(WELL, line="failed", sentence="Sandi SIP ditolak."))[0]
-    assert (failed.state, failed.sentence) == (BAD, "Sandi SIP ditolak.")
+    failed = of_phone(replace(WELL, line="failed", sentence=REFUSED))[0]
+    assert (failed.state, failed.sentence) == (BAD, said(REFUSED, "id"))
     assert states(of_phone(replace(WELL, null_device=True)))["sound_out"] == LOOK
     assert states(of_link(link_down(NOW)))["server"] == LOOK
-    assert states(of_link(replace(link_up(), state="refused", sentence="Kunci dicabut.")))["server"] == BAD
+    assert states(of_link(replace(link_up(), state="refused", sentence=say("hub.token"))))["server"] == BAD
     assert states(of_link(replace(link_up(), clock_offset_ms=-2001)))["clock"] == BAD
     assert states(of_link(replace(link_up(), clock_offset_ms=None)))["clock"] == LOOK
 
@@ -100,7 +103,7 @@ def test_the_worst_stands_first_and_every_cell_is_read_out(
     page = DoctorPage(seat.desk, bridge, theme)
     qtbot.addWidget(page)
     page.show()
-    bridge.tell_phone(replace(WELL, line="failed", sentence="Sandi SIP ditolak.", null_device=True))
+    bridge.tell_phone(replace(WELL, line="failed", sentence=REFUSED, null_device=True))
     qtbot.waitUntil(lambda: page.findings()[0].state == BAD)
     model = page.table.rows
     shown = [model.index(n, 0).data() for n in range(model.rowCount())]

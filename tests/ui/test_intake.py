@@ -17,6 +17,7 @@ from tests.ui.screen import Screen
 from ui.intake.where import read_point
 from workstation.domain.hlc import HandClock
 from workstation.domain.rows import Step
+from workstation.domain.sentence import say
 from workstation.service import intake, unfinished, views
 from workstation.service.desk import Edit
 from workstation.store import StoreFailed
@@ -365,7 +366,7 @@ def fails_once(screen: Screen, monkeypatch: pytest.MonkeyPatch, held: bool = Fal
             return real(fn)
         told.append(Future())
         if not held:
-            told[0].set_exception(StoreFailed("the disk is full"))
+            told[0].set_exception(StoreFailed(say("record.full")))
         return told[0]
 
     monkeypatch.setattr(screen.seat.desk, "together", together)
@@ -406,7 +407,7 @@ def test_a_write_that_failed_never_comes_back_over_a_younger_one(
     form.draft.flush()
     screen.type(" SD")
     form.draft.flush()  # the younger write is on its way when the older one is known to have failed
-    told[0].set_exception(StoreFailed("the disk is full"))
+    told[0].set_exception(StoreFailed(say("record.full")))
     screen.settle()
     assert screen.value("landmark") == "depan SD"
     assert form.landmark.text() == "depan SD"

@@ -147,7 +147,7 @@ def test_no_text_of_the_desk_is_clipped(screen: Screen, scale: float, language: 
 
 # ---------------------------------------------------------------- the honest bar
 def down(now: int, unsent: int = 3) -> LinkStatus:
-    return LinkStatus("down", now - 1_860_000, now - 1_860_000, "", unsent, now - 240_000, 12, "")
+    return LinkStatus("down", now - 1_860_000, now - 1_860_000, "", unsent, now - 240_000, 12)
 
 
 @pytest.mark.promise("U1")
@@ -158,11 +158,11 @@ def test_the_bar_says_what_is_not_on_the_server_and_never_lies_green(screen: Scr
     screen.until(lambda: "putus" in word.text)
     assert word.text == "Server putus 31 mnt · 3 belum terkirim, tertua 4 mnt"
     assert word.token == "amber"
-    screen.bridge.tell_link(LinkStatus("up", now, now, "hub", 2, now - 4000, 12, ""))
+    screen.bridge.tell_link(LinkStatus("up", now, now, "hub", 2, now - 4000, 12))
     screen.until(lambda: "terhubung" in word.text)
     assert word.text == "Server terhubung · 2 belum terkirim, tertua 4 s"
     assert word.token == "text2", "connected is no promise: never green"
-    screen.bridge.tell_link(LinkStatus("up", now, now, "hub", 0, None, 61_000, ""))
+    screen.bridge.tell_link(LinkStatus("up", now, now, "hub", 0, None, 61_000))
     screen.until(lambda: screen.window.status.w_clock.isVisible())
     assert "61 s" in screen.window.status.w_clock.text
 

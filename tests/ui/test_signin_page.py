@@ -17,11 +17,12 @@ from ui.admin.signin import SignInPage
 from ui.bridge import Bridge
 from ui.theme import Theme
 from workstation.domain.rows import Person, PhoneState, RingView
+from workstation.domain.sentence import NOTHING
 from workstation.service import people, views
 
 Settled = Callable[[], None]
 RING = RingView(b"o" * 16, "081300008804", "", "112", "mobile", NOW)
-QUIET = PhoneState("registered", "", True, (), None, None, False, False, "Headset", "Headset", False, 0.0, 0.0)
+QUIET = PhoneState("registered", NOTHING, True, (), None, None, False, False, "Headset", "Headset", False, 0.0, 0.0)
 
 
 @pytest.fixture

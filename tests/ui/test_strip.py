@@ -9,6 +9,7 @@ from tests.screens.seat import done
 from tests.ui.screen import Screen
 from ui.softphone.clocks import Stage, face
 from workstation.domain.rows import Step
+from workstation.domain.sentence import say
 from workstation.service import views
 
 NOISE = {"F5": "prank", "F6": "silent", "F7": "wrong_number", "F8": "test"}
@@ -365,15 +366,16 @@ def test_sound_levels_touch_only_their_meters(screen: Screen, monkeypatch: pytes
 
 
 def test_what_the_line_can_not_do_is_said_while_it_rings_and_talks(screen: Screen) -> None:
-    said = "Port suara habis, penelepon tetap berdering."
+    notice = say("engine.no_rtp_port")
+    told = "Port suara habis, penelepon tetap berdering: akhiri satu panggilan, dan lebarkan phone.rtp_ports."
     strip = screen.window.strip
     offer = screen.ring()
     ring = screen.rings[offer]
-    screen.line((ring,), notice=said)
-    assert strip.under.text() == said
+    screen.line((ring,), notice=notice)
+    assert strip.under.text() == told
     screen.line((ring,))
-    assert strip.under.text() != said
-    screen.answered(offer, notice=said)
-    assert strip.under.text() == said
+    assert strip.under.text() != told
+    screen.answered(offer, notice=notice)
+    assert strip.under.text() == told
     screen.line((), offer)
-    assert strip.under.text() != said
+    assert strip.under.text() != told

@@ -19,6 +19,7 @@ from ui.dialogs.unsent import LEGEND, UnsentPage, item_words
 from ui.theme import Theme
 from ui.widgets.marks import SYNC_FACE
 from workstation.domain.rows import LinkStatus, Sync, UnsentRow
+from workstation.domain.sentence import say
 from workstation.service import intake, views
 from workstation.service.desk import Edit
 
@@ -66,17 +67,15 @@ def test_a_desk_that_works_alone_by_choice_has_no_banner(
 ) -> None:
     banner = LinkBanner(seat.desk, bridge, theme)
     qtbot.addWidget(banner)
-    banner.show_link(LinkStatus("off", NOW, None, "", 0, None, None, ""))
+    banner.show_link(LinkStatus("off", NOW, None, "", 0, None, None))
     assert banner.isHidden()
 
 
-def test_a_refusal_says_what_to_do_in_the_servers_own_words(
-    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot
-) -> None:
+def test_a_refusal_says_what_to_do_in_a_sentence(seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot) -> None:
     banner = LinkBanner(seat.desk, bridge, theme)
     qtbot.addWidget(banner)
-    banner.show_link(LinkStatus("refused", NOW, None, "hub", 3, NOW, None, "Kunci meja ini dicabut. Hubungi IT."))
-    assert banner._detail.text() == "Kunci meja ini dicabut. Hubungi IT."
+    banner.show_link(LinkStatus("refused", NOW, None, "hub", 3, NOW, None, say("hub.token")))
+    assert banner._detail.text() == "Hub menolak token meja ini; minta IT memasang token lokasi yang benar."
     assert banner._title.text().startswith("Server menolak")
 
 

@@ -61,14 +61,14 @@ def test_texts_asked_for_at_once_are_all_spoken(tmp_path: Path) -> None:
 
 
 def test_a_voice_that_is_not_there_names_the_remedy(tmp_path: Path) -> None:
-    with speaking(voice="xx/klingon") as voice, pytest.raises(SpeechFailed, match=r"xx/klingon tidak ada .*espeak-ng"):
+    with speaking(voice="xx/klingon") as voice, pytest.raises(SpeechFailed, match=r"xx/klingon is not on .*espeak-ng"):
         voice.speak(WORDS, tmp_path / "said.wav").result(20)
 
 
 def test_an_engine_that_is_not_there_names_the_remedy(tmp_path: Path) -> None:
     without = f"import sys; sys.modules['pyttsx3'] = None\n{REAL}"
     command = [sys.executable, "-c", without]
-    with speaking(command=command) as voice, pytest.raises(SpeechFailed, match=r"Mesin suara tidak ada .*espeak-ng"):
+    with speaking(command=command) as voice, pytest.raises(SpeechFailed, match=r"no speech engine .*espeak-ng"):
         voice.speak(WORDS, tmp_path / "said.wav").result(20)
 
 
@@ -101,7 +101,7 @@ def test_a_hang_is_ended_and_tried_again(tmp_path: Path) -> None:
 def test_a_second_hang_is_an_error_and_leaves_nothing_running(tmp_path: Path) -> None:
     hangs = "import os, signal\nprint(os.getpid(), file=open(__file__ + '.pids', 'a'), flush=True)\nsignal.pause()"
     with speaking(command=script(tmp_path, hangs), deadline_s=1.0) as voice:
-        with pytest.raises(SpeechFailed, match="tidak menjawab"):
+        with pytest.raises(SpeechFailed, match="does not answer"):
             voice.speak(WORDS, tmp_path / "said.wav").result(30)
         pids = [int(pid) for pid in (tmp_path / "child.py.pids").read_text().split()]
         assert len(pids) == 2
@@ -122,7 +122,7 @@ def test_closing_ends_what_is_being_spoken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "   \n"])
 def test_nothing_to_say_is_an_error_without_a_process(tmp_path: Path, text: str) -> None:
-    with speaking(command=["/nonexistent"]) as voice, pytest.raises(SpeechFailed, match="Tidak ada teks"):
+    with speaking(command=["/nonexistent"]) as voice, pytest.raises(SpeechFailed, match="no text"):
         voice.speak(text, tmp_path / "said.wav").result(5)
 
 
@@ -130,7 +130,7 @@ def test_nothing_to_say_is_an_error_without_a_process(tmp_path: Path, text: str)
 def test_a_process_that_answers_nonsense_is_an_error(tmp_path: Path, answer: str) -> None:
     with (
         speaking(command=script(tmp_path, "input()\n" + answer)) as voice,
-        pytest.raises(SpeechFailed, match="tanpa jawaban"),
+        pytest.raises(SpeechFailed, match="without an answer"),
     ):
         voice.speak(WORDS, tmp_path / "said.wav").result(10)
 
@@ -138,7 +138,7 @@ def test_a_process_that_answers_nonsense_is_an_error(tmp_path: Path, answer: str
 def test_a_program_that_can_not_be_started_is_an_error(tmp_path: Path) -> None:
     with (
         speaking(command=["/nonexistent/tahuri"]) as voice,
-        pytest.raises(SpeechFailed, match="tidak dapat dijalankan"),
+        pytest.raises(SpeechFailed, match="can't be started"),
     ):
         voice.speak(WORDS, tmp_path / "said.wav").result(5)
 

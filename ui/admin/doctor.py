@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ui import figures
 from ui.bridge import Bridge
-from ui.i18n import tr
+from ui.i18n import said, tr
 from ui.theme import Theme
 from ui.widgets.basic import Label, Panel
 from ui.widgets.pencil import Pencil
@@ -48,7 +48,7 @@ def of_phone(state: PhoneState | None) -> list[Finding]:
         words = tr("signin.line_registered") if state.may_ring else tr("doctor.may_not_ring")
     else:
         line = BAD if state.line == "failed" else LOOK
-        words = state.sentence or tr(f"signin.line_{state.line}")
+        words = said(state.sentence) or tr(f"signin.line_{state.line}")
     sound = LOOK if state.null_device else GOOD
     devices = {"doctor.sound_in": state.input, "doctor.sound_out": state.output}
     none = tr("doctor.null_device")
@@ -80,7 +80,7 @@ def of_link(link: LinkStatus) -> list[Finding]:
     state = {"up": GOOD, "off": LOOK, "down": LOOK, "refused": BAD}.get(link.state, LOOK)
     words = tr("doctor.no_server") if link.state == "off" else tr(f"link.server_{link.state}", at=at)
     server = f"{figures.plain(link.through)} {words}".strip()
-    sentence = f"{server}. {figures.plain(link.sentence)}" if link.sentence and state != GOOD else server
+    sentence = f"{server}. {figures.plain(said(link.sentence))}" if link.sentence and state != GOOD else server
     offset = link.clock_offset_ms
     if offset is None:
         clock = Finding("doctor.clock", LOOK, tr("doctor.clock_unknown"))

@@ -17,12 +17,13 @@ from ui import figures
 from ui.actions import caps
 from ui.admin.people import PeopleGrid
 from ui.bridge import Bridge
-from ui.i18n import tr
+from ui.i18n import said, sentence_of, tr
 from ui.theme import Theme
 from ui.widgets.basic import Button, Keycap, Label, Panel
 from ui.widgets.pencil import Pencil
 from ui.widgets.scroll import Scrolling
 from workstation.domain.rows import Person, PhoneState
+from workstation.domain.sentence import NOTHING, Sentence, say
 from workstation.service import people, views
 from workstation.service.desk import Desk
 
@@ -45,6 +46,7 @@ class SignInPage(QWidget):
         self._desk, self._bridge, self.theme = desk, bridge, theme
         self._person: Person | None = None
         self._checking = False
+        self._telling = NOTHING
         self._build()
         bridge.changed.connect(self._changed)
         bridge.phone.connect(self._state.show_phone)
@@ -184,7 +186,7 @@ class SignInPage(QWidget):
         self.secret.clear()
         self.secret.setEnabled(chosen)
         self.button.setEnabled(chosen)
-        self.secret.setAccessibleName(f"{tr('signin.pin')} {self._person.name}" if self._person else tr("signin.pin"))
+        self._name_secret()
         self._name.setVisible(chosen)
         self._told.hide()
         if self._person is None:
@@ -203,7 +205,7 @@ class SignInPage(QWidget):
         if self._person is None or self._checking or not self.secret.text():
             return
         self._checking = True
-        self._tell(tr("signin.checking"), "text2")
+        self._tell(say("signin.checking"), "text2")
         checking = people.sign_in(self._desk, self._person.login, self.secret.text())
         self.secret.clear()
         self._bridge.ask(checking, self._entered, self._refused)
@@ -217,13 +219,23 @@ class SignInPage(QWidget):
         self._checking = False
         wait_s = getattr(error, "wait_s", 0.0)
         if isinstance(error, people.SignInRefused):
-            self._tell(tr("signin.wait", n=round(wait_s + 0.5)) if wait_s else tr("signin.wrong"), "amber")
+            self._tell(say("signin.wait", n=round(wait_s + 0.5)) if wait_s else say("signin.wrong"), "amber")
         else:
-            self._tell(tr("signin.failed", why=str(error)), "amber")
+            self._tell(say("signin.failed", why=sentence_of(error)), "amber")
         self.secret.setFocus()
 
-    def _tell(self, sentence: str, token: str) -> None:
-        self._told.show_text(sentence)
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange:
+            self._name_secret()
+            self._told.show_text(said(self._telling))
+
+    def _name_secret(self) -> None:
+        self.secret.setAccessibleName(f"{tr('signin.pin')} {self._person.name}" if self._person else tr("signin.pin"))
+
+    def _tell(self, sentence: Sentence, token: str) -> None:
+        self._telling = sentence
+        self._told.show_text(said(sentence))
         self._told.tint(token)
         self._told.show()
 
@@ -276,7 +288,9 @@ class DeskState(Panel):
                 if phone.null_device
                 else tr("signin.headset", device=figures.plain(phone.output, 60))
             )
-            line = phone.sentence if phone.line != "registered" and phone.sentence else tr(f"signin.line_{phone.line}")
+            line = tr(f"signin.line_{phone.line}")
+            if phone.line != "registered" and phone.sentence:
+                line = figures.plain(said(phone.sentence))
             lines.append(("headset-off" if phone.null_device else "headset", sound, line))
         if self._open is not None:
             lines.append(("board", tr("signin.board", n=self._open), tr("signin.board_detail")))

@@ -17,7 +17,7 @@ from ui.widgets.pencil import CENTER, LEFT, RIGHT, Pencil
 from workstation.domain.rows import LinkStatus
 from workstation.service.desk import Desk
 
-NOWHERE = LinkStatus("off", 0, None, "", 0, None, None, "")
+NOWHERE = LinkStatus("off", 0, None, "", 0, None, None)
 
 
 class PathPanel(Panel):

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import cast
 
 from msgspec import Struct
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QSizePolicy, QWidget
 
 from ui import figures
 from ui.bridge import Bridge
-from ui.i18n import tr
+from ui.i18n import said, sentence_of, tr
 from ui.shift.words import field_name, value_words
 from ui.theme import Theme
 from ui.widgets.basic import Button, Label, Line, Panel
@@ -24,6 +24,7 @@ from ui.widgets.deadline import age
 from ui.widgets.pencil import Pencil
 from ui.widgets.table import Column, Table
 from workstation.domain.rows import ConflictRow, Sync, Value
+from workstation.domain.sentence import NOTHING, Sentence, say
 from workstation.service import review
 from workstation.service.desk import Desk
 
@@ -55,6 +56,7 @@ class SettlePanel(Panel):
         self._rows: tuple[ConflictRow, ...] = ()
         self._postponed: list[Key] = []
         self._done: list[Decision] = []
+        self._telling = NOTHING
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build()
         self.show_rows(())
@@ -144,7 +146,7 @@ class SettlePanel(Panel):
         if row is None:
             return
         if not isinstance(row.field.face, str):
-            self._tell(tr("settle.refused", why=tr("settle.only_text")))
+            self._tell(say("settle.refused", why=say("settle.only_text")))
             return
         self.own.setText(str(row.field.face))
         self.own.show()
@@ -170,7 +172,7 @@ class SettlePanel(Panel):
         last = self._done.pop()
         self._bridge.ask(
             review.bring_back(self._desk, last.incident, last.field, last.rivals),
-            lambda _changes: self._tell(tr("settle.brought_back")),
+            lambda _changes: self._tell(say("settle.brought_back")),
             self._refused,
         )
         return True
@@ -189,18 +191,24 @@ class SettlePanel(Panel):
 
         def settled(_changes: object) -> None:
             self._done.append(decision)
-            self._tell(tr("settle.settled", value=words))
+            self._tell(say("settle.settled", value=words))
 
         settling = review.settle(self._desk, row.incident, row.field.name, value, row.field.seen)
         self._bridge.ask(settling, settled, self._refused)
 
     def _refused(self, error: BaseException) -> None:
-        self._tell(tr("settle.refused", why=str(error)))
+        self._tell(say("settle.refused", why=sentence_of(error)))
 
-    def _tell(self, sentence: str) -> None:
-        self._told.show_text(sentence)
+    def _tell(self, sentence: Sentence) -> None:
+        self._telling = sentence
+        self._told.show_text(said(sentence))
         self._told.show()
-        self.said.emit(sentence)
+        self.said.emit(said(sentence))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LanguageChange and self._telling:
+            self._told.show_text(said(self._telling))
 
     def _take_up(self, key: Key) -> None:
         """A waiting conflict comes onto the cards."""

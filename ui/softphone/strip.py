@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from ui import figures, icons
-from ui.i18n import tr
+from ui.i18n import said, tr
 from ui.softphone import caller
 from ui.softphone.meter import LevelMeter
 from ui.softphone.wall import WallClock
@@ -184,7 +184,7 @@ class Strip(QFrame):
         else:
             under = self._line_words()
         if state is not None and state.notice:
-            under = figures.plain(state.notice)
+            under = figures.plain(said(state.notice))
             self.under.tint("amber")
         self.under.show_text(under)
         self.setAccessibleName(f"{self.head.text()}. {under}")
@@ -210,13 +210,13 @@ class Strip(QFrame):
             self.mark.show_state("warn", "amber", "amberTint")
             self.head.say("strip.not_registered" if state.line == "failed" else "strip.registering")
             self.under.tint("amber")
-            return figures.plain(state.sentence) or tr("strip.may_not_ring")
+            return figures.plain(said(state.sentence)) or tr("strip.may_not_ring")
         self.head.say("strip.ready" if state.may_ring else "strip.may_not_ring")
         self.mark.show_state(*(("phone", "text2", "bg2") if state.may_ring else ("warn", "amber", "amberTint")))
         self.under.tint("text2" if state.may_ring else "amber")
         parts = [tr("strip.registered"), tr("strip.null_device") if state.null_device else tr("strip.rings_everywhere")]
         return " · ".join(
-            parts if state.may_ring else [figures.plain(state.sentence) or tr("strip.no_proof"), parts[1]]
+            parts if state.may_ring else [figures.plain(said(state.sentence)) or tr("strip.no_proof"), parts[1]]
         )
 
     def levels(self, state: PhoneState) -> None:

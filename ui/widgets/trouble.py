@@ -7,9 +7,10 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from ui import figures, icons
-from ui.i18n import tr
+from ui.i18n import said, tr
 from ui.theme import Theme
 from ui.widgets.basic import Button, Label, paint_box
+from workstation.domain.sentence import Sentence
 
 
 class TroubleBar(QFrame):
@@ -19,7 +20,8 @@ class TroubleBar(QFrame):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.theme = theme
-        self.kind, self.what = "", ""
+        self.kind = ""
+        self._what: Sentence | str = ""
         self.head = Label(theme, role="strong", elide=True)
         self.under = Label(theme, role="body", token="text2", elide=True)
         self.button = Button(theme, "trouble.close", "Esc")
@@ -37,8 +39,13 @@ class TroubleBar(QFrame):
         row.addWidget(self.button)
         self.hide()
 
-    def tell(self, kind: str, what: str) -> None:
-        self.kind, self.what = kind, figures.plain(what, 300)
+    @property
+    def what(self) -> str:
+        """What went wrong, in the language in force; a program's own error is in the words it came with."""
+        return figures.plain(said(self._what) if isinstance(self._what, Sentence) else self._what, 300)
+
+    def tell(self, kind: str, what: Sentence | str) -> None:
+        self.kind, self._what = kind, what
         self._words()
         self.show()
         self.raise_()

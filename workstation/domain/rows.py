@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from workstation.domain.sentence import NOTHING, Sentence
+
 Uid = bytes
 Dot = tuple[int, int]
 
@@ -262,7 +264,7 @@ class LinkStatus(Struct, frozen=True):
     unsent: int
     oldest_unsent_at: int | None
     clock_offset_ms: int | None
-    sentence: str
+    sentence: Sentence = NOTHING
 
 
 class RingView(Struct, frozen=True):
@@ -294,7 +296,7 @@ class PhoneState(Struct, frozen=True):
     """
 
     line: str
-    sentence: str
+    sentence: Sentence
     may_ring: bool
     ringing: tuple[RingView, ...]
     talking: Uid | None
@@ -307,4 +309,4 @@ class PhoneState(Struct, frozen=True):
     rx_level: float  # 0..1
     tx_level: float  # 0..1
     strangers: tuple[Stranger, ...] = ()  # the last 50, oldest first
-    notice: str = ""  # why what was just asked of the line can't be done, and what to do
+    notice: Sentence = NOTHING  # why what was just asked of the line can't be done, and what to do

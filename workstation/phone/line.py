@@ -19,6 +19,7 @@ import msgspec
 
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import PhoneState, Uid
+from workstation.domain.sentence import Sentence, say
 from workstation.phone import meeting, wire
 from workstation.phone.settings import PhoneSettings
 from workstation.phone.standing import Standing
@@ -203,7 +204,7 @@ class Line:
                 self._gone.set()
             if not self._stopping.is_set():
                 log.warning("the phone engine is gone; it is looked for, or started again")
-                self._lost("Mesin telepon hilang dan sedang dinyalakan lagi; lihat apakah penelepon masih tersambung.")
+                self._lost(say("engine.lost"))
 
     def _reach(self) -> Connection[Any, Any] | None:
         """The engine that runs, or a new one; None when neither can be had now."""
@@ -214,7 +215,7 @@ class Line:
             process = meeting.start_engine(self._order, self._command)
         except OSError as error:
             log.error("the phone engine can't be started: %s", error)
-            self._lost(f"Mesin telepon tidak dapat dinyalakan: {error}")
+            self._lost(say("engine.not_started", error=str(error)))
             return None
         self.started += 1
         deadline = self._clock.monotonic_s() + START_S
@@ -235,14 +236,13 @@ class Line:
             process.wait(START_S)
         if not self._stopping.is_set():
             log.error("the phone engine doesn't answer; %s may say why", self._folder / meeting.LOG_FILE)
-            self._lost(f"Mesin telepon tidak menjawab; sebabnya mungkin ada di {meeting.LOG_FILE}.")
+            self._lost(say("engine.silent", file=meeting.LOG_FILE))
         return None
 
-    def _why(self, code: int) -> str:
+    def _why(self, code: int) -> Sentence:
         if code == meeting.PORT_TAKEN:
-            port = self._settings.port
-            return f"Port {port} dipakai program lain: tutup program itu, atau ubah phone.port dan buka ulang meja ini."
-        return f"Mesin telepon tidak mau menyala; sebabnya ada di {meeting.LOG_FILE}."
+            return say("engine.port_taken", port=str(self._settings.port))
+        return say("engine.refuses", file=meeting.LOG_FILE)
 
     def _listen(self, connection: Connection[Any, Any]) -> None:
         while not self._stopping.is_set() or not self._gone.is_set():
@@ -274,7 +274,7 @@ class Line:
             self.unwritten(event.n)
         self._show()
 
-    def _lost(self, sentence: str) -> None:
+    def _lost(self, sentence: Sentence) -> None:
         with self._lock:
             self._standing.engine_lost(sentence)
         self._show()

@@ -10,6 +10,7 @@ from collections import deque
 import msgspec
 
 from workstation.domain.rows import PhoneState, RingView, Stranger
+from workstation.domain.sentence import NOTHING, Sentence, say
 from workstation.phone import wire
 
 PROOF_MS = 30_000
@@ -24,18 +25,18 @@ class Standing:
 
     def __init__(self) -> None:
         self._calls: dict[str, wire.CallFace] = {}
-        self._registration = wire.Registration(state="off", reason="", since=0, inbound_at=None)
-        self._device = wire.Device(input="", output="", null=False, sentence="")
-        self._notice = ""
+        self._registration = wire.Registration(state="off", reason=NOTHING, since=0, inbound_at=None)
+        self._device = wire.Device(input="", output="", null=False, sentence=NOTHING)
+        self._notice = NOTHING
         self._muted = False
         self._levels = (0.0, 0.0)
         self._strangers: deque[Stranger] = deque(maxlen=STRANGERS_MOST)
         self._upto = 0
-        self._engine = "Mesin telepon sedang dinyalakan."
+        self._engine = say("engine.starting")
 
-    def engine_lost(self, sentence: str) -> None:
+    def engine_lost(self, sentence: Sentence) -> None:
         """No engine answers: nothing rings and nobody talks as far as this desk can know."""
-        self._engine, self._notice = sentence, ""
+        self._engine, self._notice = sentence, NOTHING
         self._calls.clear()
         self._levels = (0.0, 0.0)
 
@@ -55,10 +56,10 @@ class Standing:
         if event.n and event.n <= self._upto:
             return
         if isinstance(event, wire.Hello | wire.Answered | wire.Ended):
-            self._notice = ""
+            self._notice = NOTHING
         match event:
             case wire.Hello():
-                self._engine = ""
+                self._engine = NOTHING
                 self._upto, self._muted = event.upto, event.muted
                 self._calls = {face.offer: face for face in event.calls}
             case wire.Registration():

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from workstation.domain.sentence import Sentence
+
 FRAME_MOST = 256 * 1024
 """The longest frame either side takes, bytes; a PIDF-LO body of 16 kB fits many times."""
 
@@ -58,7 +60,7 @@ class Registration(_Event, frozen=True, kw_only=True):
     """
 
     state: str
-    reason: str
+    reason: Sentence
     since: int
     inbound_at: int | None
 
@@ -132,13 +134,13 @@ class Device(_Event, frozen=True, kw_only=True):
     input: str
     output: str
     null: bool
-    sentence: str
+    sentence: Sentence
 
 
 class Notice(_Event, frozen=True, kw_only=True):
     """What the desk asked for can't be done now; `sentence` says why and what to do. Over with the next call's news."""
 
-    sentence: str
+    sentence: Sentence
 
 
 class Scanner(_Event, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ from msgspec import Struct
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.ops import CALL_REGISTERS, IDENTITIES, REASONS, Dot
-from workstation.service.desk import BadValue, Desk, Edit, Pending, Phone, Refused, TooLate
+from workstation.domain.sentence import say
+from workstation.service.desk import BadValue, Desk, Edit, Pending, Phone, Refused, TooLate, named, not_one_of
 from workstation.service.numbers import read_number
 from workstation.service.registers import fitted, known, writes
 from workstation.store import Tx
@@ -77,14 +78,14 @@ def resumed(desk: Desk, offer: Uid, at: int) -> Pending[Changes]:
 def ended(desk: Desk, offer: Uid, reason: str, at: int) -> Pending[Changes]:
     """Write how the offer ended; an unknown reason is refused."""
     if reason not in REASONS:
-        return desk.refuse(BadValue(f"reason: {reason!r} is not one of {', '.join(REASONS)}"))
+        return desk.refuse(BadValue(not_one_of("reason", reason, REASONS)))
     return _stamp(desk, offer, "offer.ended", {"at": int(at), "reason": reason})
 
 
 def classify(desk: Desk, offer: Uid, type: str, seen: tuple[Dot, ...] = ()) -> Pending[Changes]:
     """Type the call with one key; the line stays open (promise U7). `type` is a key of the catalogue's call types."""
     if type not in desk.catalogue.call_types:
-        return desk.refuse(BadValue(f"type: {type!r} is not a call type of the catalogue"))
+        return desk.refuse(BadValue(say("refused.not_in_catalogue", field=named("type"), value=type)))
     person = desk.person_uid
 
     def act(tx: Tx) -> None:
@@ -104,7 +105,7 @@ def take_back(desk: Desk, offer: Uid) -> Pending[Changes]:
     def act(tx: Tx) -> None:
         before, typed_s = desk.typed.get(offer, (None, float("-inf")))
         if desk.clock.monotonic_s() - typed_s > TAKE_BACK_S:
-            raise TooLate("a type can be taken back for 30 s by the desk that gave it")
+            raise TooLate(say("refused.take_back_over", s=round(TAKE_BACK_S)))
         put = writes(desk.store.replica, known(tx, offer, "call"), {"type": (before, ())})
         if put:
             tx.append("call.classified", offer, {"set": put}, person)
@@ -168,5 +169,5 @@ def mute(desk: Desk, on: bool) -> None:
 
 def _line(desk: Desk) -> Phone:
     if desk.phone is None:
-        raise Refused("this desk has no phone line")
+        raise Refused(say("refused.no_line"))
     return desk.phone

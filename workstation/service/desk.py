@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -12,13 +12,16 @@ from msgspec import Struct
 from workstation.domain.changes import Changes
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
+from workstation.domain.ops import CALL_REGISTERS, INCIDENT_REGISTERS
 from workstation.domain.rows import Dot, LinkStatus, Person, Uid
+from workstation.domain.sentence import Sentence, say
 from workstation.geo.gazetteer import Gazetteer
 from workstation.service import clocks
 from workstation.service.catalogue import Catalogue
 from workstation.service.tries import Tries
 from workstation.settings import Settings
 from workstation.store import Connection, Store, Tx, reads
+from workstation.words import Spoken
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -30,8 +33,15 @@ TEXT_MOST = 4000
 """Characters of one text value; longer input is refused, never cut."""
 
 
-class Refused(Exception):
-    """A thing the desk will not do; the text says why, in words for the person at it."""
+NAMED = frozenset(
+    {*CALL_REGISTERS, *INCIDENT_REGISTERS, "agency", "unit", "channel", "proof", "reason", "note", "correction",
+     "disposition", "role"}
+)  # fmt: skip
+"""Fields that have a name people know."""
+
+
+class Refused(Spoken):
+    """A thing the desk will not do; its sentence says why and what to do, in words for the person at it."""
 
 
 class NotAllowed(Refused):
@@ -119,10 +129,11 @@ class Desk:
 
     def require(self, *roles: str) -> Person:
         """Give the person signed in when their role is one of `roles`; raises `NotAllowed`."""
+        role = Sentence(f"role.{'_or_'.join(roles)}")
         if self.person is None:
-            raise NotAllowed(f"sign in first: this needs the role {' or '.join(roles)}")
+            raise NotAllowed(say("refused.sign_in_first", role=role))
         if self.person.role not in roles:
-            raise NotAllowed(f"this needs the role {' or '.join(roles)}, you are signed in as {self.person.role}")
+            raise NotAllowed(say("refused.other_role", role=role, own=Sentence(f"role.{self.person.role}")))
         return self.person
 
     def write(self, act: Callable[[Tx], object]) -> Pending[Changes]:
@@ -235,10 +246,20 @@ def _nothing(act: Callable[[Tx], object], tx: Tx) -> Changes:
     return Changes(local=True)
 
 
+def named(field: str) -> str | Sentence:
+    """A field's name for the person at the desk; one nobody knows as it came."""
+    return Sentence(f"field.{field}") if field in NAMED else field
+
+
+def not_one_of(field: str, value: str, known: Iterable[str]) -> Sentence:
+    """Says which values a field takes."""
+    return say("refused.not_one_of", field=named(field), value=value, known=", ".join(known))
+
+
 def text(value: object, field: str, most: int = TEXT_MOST) -> str:
     """Give a text value that may go into an op; raises `BadValue`."""
     if not isinstance(value, str):
-        raise BadValue(f"{field}: a text is expected")
+        raise BadValue(say("refused.text", field=named(field)))
     if len(value) > most:
-        raise BadValue(f"{field}: {len(value)} characters, at most {most}")
+        raise BadValue(say("refused.too_long", field=named(field), length=len(value), most=most))
     return value

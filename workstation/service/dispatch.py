@@ -9,8 +9,9 @@ from msgspec import Struct
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.ops import PROOFS
+from workstation.domain.sentence import say
 from workstation.service.catalogue import CHANNELS
-from workstation.service.desk import BadValue, Desk, Pending, Refused, text
+from workstation.service.desk import BadValue, Desk, Pending, Refused, not_one_of, text
 from workstation.service.registers import known
 from workstation.store import Connection, Tx
 
@@ -34,7 +35,7 @@ def plan(desk: Desk, incident: Uid, plans: Sequence[Plan], at: int | None = None
     try:
         for item in plans:
             if item.channel not in CHANNELS:
-                raise BadValue(f"channel: {item.channel!r} is not one of {', '.join(CHANNELS)}")
+                raise BadValue(not_one_of("channel", item.channel, CHANNELS))
             text(item.agency, "agency", 100)
             text(item.unit, "unit", 100)
     except Refused as error:
@@ -64,7 +65,7 @@ def plan(desk: Desk, incident: Uid, plans: Sequence[Plan], at: int | None = None
 def notified(desk: Desk, assignment: Uid, proof: str, at: int | None = None) -> Pending[Changes]:
     """Stamp that the agency knows; `proof` is call (they answered), read_out (the operator marked it) or receipt."""
     if proof not in PROOFS:
-        return desk.refuse(BadValue(f"proof: {proof!r} is not one of {', '.join(PROOFS)}"))
+        return desk.refuse(BadValue(not_one_of("proof", proof, PROOFS)))
     return _stamp(desk, assignment, "assignment.notified", at, {"proof": proof})
 
 
@@ -102,7 +103,7 @@ def _with_reason(desk: Desk, assignment: Uid, kind: str, reason: str, at: int | 
     try:
         why = text(reason, "reason").strip()
         if not why:
-            raise BadValue("reason: say why")
+            raise BadValue(say("refused.say_why"))
     except Refused as error:
         return desk.refuse(error)
     return _stamp(desk, assignment, kind, at, {"reason": why})

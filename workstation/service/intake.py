@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.ops import INCIDENT_REGISTERS, Dot
-from workstation.service.desk import BadValue, Desk, Edit, Pending, Refused, text
+from workstation.domain.sentence import say
+from workstation.service.desk import BadValue, Desk, Edit, Pending, Refused, named, text
 from workstation.service.registers import fitted, known, writes
 from workstation.store import Connection, Tx
 
@@ -64,14 +65,14 @@ def _values(desk: Desk, edits: Mapping[str, Edit]) -> dict[str, tuple[object, tu
     values = fitted(INCIDENT_REGISTERS, edits)
     chosen = values.get("type", (None, ()))[0]
     if chosen and chosen not in desk.catalogue.types:
-        raise BadValue(f"type: {chosen!r} is not in the catalogue")
+        raise BadValue(say("refused.not_in_catalogue", field=named("type"), value=str(chosen)))
     priority = values.get("priority", (None, ()))[0]
     if priority is not None and priority not in PRIORITIES:
-        raise BadValue("priority: 1, 2, 3 or 4 is expected")
+        raise BadValue(say("refused.priority"))
     for field, most in (("lat", 90.0), ("lon", 180.0)):
         place = values.get(field, (None, ()))[0]
         if place is not None and abs(place) > most:
-            raise BadValue(f"{field}: {place} is not on the globe")
+            raise BadValue(say("refused.off_globe", field=named(field), value=place))
     return values
 
 
@@ -121,7 +122,7 @@ def correct(desk: Desk, entity: Uid, entry: Dot, words: str, reason: str = "") -
 def correct_time(desk: Desk, entity: Uid, entry: Dot, at: int, reason: str) -> Pending[Changes]:
     """Put a clock stamp right; a reason is asked, because figures rest on it."""
     if not reason.strip():
-        return desk.refuse(BadValue("reason: a changed time needs one"))
+        return desk.refuse(BadValue(say("refused.time_needs_reason")))
     body: dict[str, object] = {"entry": list(entry), "at": int(at), "reason": reason.strip()}
     return _correction(desk, entity, entry, body)
 
@@ -132,7 +133,7 @@ def _correction(desk: Desk, entity: Uid, entry: Dot, body: dict[str, object]) ->
     def act(tx: Tx) -> None:
         state = known(tx, entity, "entry")
         if tuple(entry) not in state.entries:
-            raise BadValue("entry: there is no such line to put right")
+            raise BadValue(say("refused.no_such_line"))
         tx.append("entry.corrected", entity, body, person)
 
     return desk.write(act)
@@ -141,14 +142,14 @@ def _correction(desk: Desk, entity: Uid, entry: Dot, body: dict[str, object]) ->
 def close(desk: Desk, incident: Uid, disposition: str, at: int | None = None) -> Pending[Changes]:
     """Close an incident with how it ended; raises `StillOpen` while an assignment has not ended."""
     if disposition not in desk.catalogue.dispositions:
-        return desk.refuse(BadValue(f"disposition: {disposition!r} is not in the catalogue"))
+        return desk.refuse(BadValue(say("refused.not_in_catalogue", field=named("disposition"), value=disposition)))
     person = desk.person_uid
 
     def act(tx: Tx) -> None:
         known(tx, incident, "incident")
         running = _running(tx.db, incident)
         if running:
-            raise StillOpen(f"not ended yet: {', '.join(running)}")
+            raise StillOpen(say("refused.still_open", agencies=", ".join(running)))
         body = {"at": tx.now() if at is None else int(at), "disposition": disposition}
         tx.append("incident.closed", incident, body, person)
 
@@ -160,7 +161,7 @@ def reopen(desk: Desk, incident: Uid, reason: str) -> Pending[Changes]:
     try:
         why = text(reason, "reason").strip()
         if not why:
-            raise BadValue("reason: say why it is opened again")
+            raise BadValue(say("refused.say_why_again"))
     except Refused as error:
         return desk.refuse(error)
     person = desk.person_uid

@@ -9,7 +9,8 @@ from msgspec import Struct
 from workstation.domain.changes import Changes
 from workstation.domain.ops import ROLES
 from workstation.domain.rows import Person
-from workstation.service.desk import BadValue, Desk, Pending, Refused
+from workstation.domain.sentence import Sentence, say
+from workstation.service.desk import BadValue, Desk, Pending, Refused, not_one_of
 from workstation.store import Connection, Tx
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ HASHER: PasswordHasher | None = None
 # A name that is not on the roster costs the same work as one that is, so that the wait tells nothing.
 NOBODYS = "$argon2id$v=19$m=65536,t=3,p=2$K7Xajt2dHhqmeue/dwUWuw$oJOEmaBbn7MqzuXXYa2H5+Sg85anMi3aZ01q5bK+kn8"
 SECRET_LEAST, SECRET_MOST = 6, 200
-LOGIN_MOST = 40
+LOGIN_MOST, NAME_MOST = 40, 80
 
 
 class SignInRefused(Refused):
     """The name or the secret is wrong, or too many were; `wait_s` is how long to wait before the next try."""
 
-    def __init__(self, sentence: str, wait_s: float = 0.0) -> None:
+    def __init__(self, sentence: Sentence, wait_s: float = 0.0) -> None:
         super().__init__(sentence)
         self.wait_s = wait_s
 
@@ -47,9 +48,9 @@ def enrol(desk: Desk, login: str, name: str, role: str, secret: str) -> Pending[
         if _somebody(tx.db):
             desk.require("lead", "it")
         elif role == "operator":
-            raise BadValue("role: the first person on the roster is a lead or it, who then enrols the others")
+            raise BadValue(say("refused.first_person"))
         if find(tx.db, login) is not None:
-            raise BadValue(f"login: {login} is on the roster already")
+            raise BadValue(say("refused.on_roster", login=login))
         body = {"login": login, "name": name.strip(), "role": role, "verifier": verifier}
         tx.append("person.enrolled", tx.uid(), body, person)
 
@@ -70,11 +71,11 @@ def sign_in(desk: Desk, login: str, secret: str) -> Pending[Person]:
     def enter() -> Person:
         wait_s = desk.tries.wait_s(login)
         if wait_s > 0:
-            raise SignInRefused(f"too many failed tries, wait {wait_s:.0f} s", wait_s)
+            raise SignInRefused(say("refused.tries", n=round(wait_s)), wait_s)
         listed = desk.ask(lambda db: find(db, login)).result()
         if not _verified(listed.verifier if listed else NOBODYS, secret[:SECRET_MOST]) or listed is None:
             desk.tries.failed(login)
-            raise SignInRefused("the name or the secret is wrong", desk.tries.wait_s(login))
+            raise SignInRefused(say("refused.wrong_secret"), desk.tries.wait_s(login))
         desk.tries.passed(login)
         if desk.person is not None and desk.person.uid != listed.person.uid:
             sign_out(desk).result()
@@ -108,13 +109,13 @@ def sign_out(desk: Desk) -> Pending[Changes]:
 
 def _fits(login: str, name: str, role: str, secret: str) -> None:
     if not 1 <= len(login) <= LOGIN_MOST or not login.replace(".", "").replace("-", "").replace("_", "").isalnum():
-        raise BadValue(f"login: letters, digits, dot, dash, underscore, at most {LOGIN_MOST}")
-    if not 1 <= len(name.strip()) <= 80:
-        raise BadValue("name: 1 to 80 characters")
+        raise BadValue(say("refused.login", most=LOGIN_MOST))
+    if not 1 <= len(name.strip()) <= NAME_MOST:
+        raise BadValue(say("refused.name", most=NAME_MOST))
     if role not in ROLES:
-        raise BadValue(f"role: {role!r} is not one of {', '.join(ROLES)}")
+        raise BadValue(not_one_of("role", role, ROLES))
     if not SECRET_LEAST <= len(secret) <= SECRET_MOST:
-        raise BadValue(f"secret: {SECRET_LEAST} to {SECRET_MOST} characters")
+        raise BadValue(say("refused.secret", least=SECRET_LEAST, most=SECRET_MOST))
 
 
 def _hasher() -> PasswordHasher:

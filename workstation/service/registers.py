@@ -8,10 +8,11 @@ from typing import Any
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
 from workstation.domain.ops import Dot, as_count, as_number
-from workstation.service.desk import BadValue, Edit, NotFound, text
+from workstation.domain.sentence import Sentence, say
+from workstation.service.desk import BadValue, Edit, NotFound, named, text
 from workstation.store import Tx
 
-NAMES_MOST = 64
+NAMES_MOST, NAME_MOST = 64, 100
 
 
 def replaced(own: int, state: State, field: str, seen: Iterable[Dot]) -> list[list[int]]:
@@ -41,7 +42,7 @@ def known(tx: Tx, entity: Uid, what: str) -> State:
     """Give the state of an entity this desk has heard of; raises `NotFound`."""
     state = tx.state(entity)
     if state is None or state.created is None:
-        raise NotFound(f"no such {what} in this desk's record")
+        raise NotFound(say("refused.not_here", what=Sentence(f"thing.{what}")))
     return state
 
 
@@ -50,7 +51,7 @@ def fitted(kinds: Mapping[str, str], edits: Mapping[str, Edit]) -> dict[str, tup
     made = {}
     for field, edit in edits.items():
         if field not in kinds:
-            raise BadValue(f"{field}: no such field")
+            raise BadValue(say("refused.no_field", field=named(field)))
         made[field] = (None if edit.value is None else _fit(kinds[field], field, edit.value), edit.seen)
     return made
 
@@ -59,17 +60,17 @@ def _fit(kind: str, field: str, value: object) -> Any:
     if kind == "count":
         number = as_count(value)
         if number is None or number < 0:
-            raise BadValue(f"{field}: a whole number from 0 is expected")
+            raise BadValue(say("refused.whole_number", field=named(field)))
         return number
     if kind == "number":
         place = as_number(value)
         if place is None:
-            raise BadValue(f"{field}: a number is expected")
+            raise BadValue(say("refused.number", field=named(field)))
         return place
     if kind == "names":
         if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in value):
-            raise BadValue(f"{field}: a list of names is expected")
-        if len(value) > NAMES_MOST or any(len(name) > 100 for name in value):
-            raise BadValue(f"{field}: at most {NAMES_MOST} names of 100 characters")
+            raise BadValue(say("refused.names", field=named(field)))
+        if len(value) > NAMES_MOST or any(len(name) > NAME_MOST for name in value):
+            raise BadValue(say("refused.too_many_names", field=named(field), most=NAMES_MOST, length=NAME_MOST))
         return sorted(set(value))
     return text(value, field)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.ops import INCIDENT_REGISTERS, Dot
+from workstation.domain.sentence import say
 from workstation.service.desk import Desk, Edit, Pending, Refused, TooLate
 from workstation.service.registers import fitted, known, replaced
 from workstation.store import Tx
@@ -47,7 +48,7 @@ def bring_back(desk: Desk, incident: Uid, field: str, rivals: Sequence[object]) 
         register = known(tx, incident, "incident").registers.get(field)
         live = register.values if register else []
         if len(live) != 1 or live[0].dot[0] != desk.store.replica or live[0].person != lead.uid:
-            raise TooLate("the field has been written since: decide anew instead")
+            raise TooLate(say("refused.written_since"))
         instead = [list(live[0].dot)]
         # The face is the last one written, so the order turns round; none but the first replaces anything.
         for value in reversed(values):

@@ -27,7 +27,7 @@ class LinkWord:
         self._store, self._clock, self._heard = store, clock, heard
         self._gate = threading.Lock()
         # Until the worker speaks there is no link, and no claim that there is one.
-        self._status = LinkStatus("off", clock.now_ms(), None, "", 0, None, None, "")
+        self._status = LinkStatus("off", clock.now_ms(), None, "", 0, None, None)
 
     def status(self) -> LinkStatus:
         """Give the newest word."""

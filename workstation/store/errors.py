@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
+from workstation.domain.sentence import say
 from workstation.store.cipher import dbapi2
+from workstation.words import Spoken
 
 
 class StoreRefused(Exception):
     """The file was not opened, and not touched; the text says why and what to do."""
 
 
-class StoreFailed(Exception):
+class StoreFailed(Spoken):
     """The machine could not keep or read the record: disk full, input/output error, damaged file.
 
     Not a fault of the program.
     """
 
 
-class StoreClosed(Exception):
+class StoreClosed(Spoken):
     """The store was closed before this was done; nothing of it was written."""
 
 
 _SENTENCES: Final = (
-    ("full", "the disk is full: free some space; what was typed since then is still on the screen, not on disk"),
-    ("disk i/o", "the disk gives errors: copy the record to another disk"),
-    ("malformed", "the record's file is damaged: restore the newest copy"),
-    ("not a database", "the record's file is damaged, or its key is another: restore the newest copy"),
-    ("readonly", "the record's file may not be written: check its permissions"),
-    ("unable to open", "the record's file cannot be opened: check its folder and permissions"),
-    ("locked", "another program holds the record's file"),
+    ("full", say("record.full")),
+    ("disk i/o", say("record.failing")),
+    ("malformed", say("record.damaged")),
+    ("not a database", say("record.damaged_or_key")),
+    ("readonly", say("record.read_only")),
+    ("unable to open", say("record.not_opened")),
+    ("locked", say("record.locked")),
 )
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from workstation.domain.sentence import say
 from workstation.store.cipher import Connection
 from workstation.store.database import open_for_reading
 from workstation.store.errors import StoreClosed, machine_fault
@@ -32,7 +33,7 @@ class Reader:
         future: Future[T] = Future()
         with self._gate:
             if self._closed:
-                future.set_exception(StoreClosed("the record is closed"))
+                future.set_exception(StoreClosed(say("record.closed")))
             else:
                 self._waiting.put((fn, future))
         return future

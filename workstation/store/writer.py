@@ -20,6 +20,7 @@ from workstation.domain.changes import Changes
 from workstation.domain.hlc import skewed
 from workstation.domain.ids import Uid
 from workstation.domain.ops import Op
+from workstation.domain.sentence import say
 from workstation.store.batch import Batch, Held
 from workstation.store.cipher import Connection
 from workstation.store.errors import StoreClosed, machine_fault
@@ -96,7 +97,7 @@ class Writer:
         """Hand work over; never waits for the disk."""
         with self._wake:
             if self._closing:
-                work.future.set_exception(StoreClosed("the record is closed"))
+                work.future.set_exception(StoreClosed(say("record.closed")))
                 return
             if isinstance(work, Arrival):
                 self._arrivals.append(work)

@@ -2,7 +2,7 @@
 
 Started by `workstation.voice.speech`. Text travels by stdin, not by argument: what is read aloud may be about a person.
 Request and answer are one line of JSON each: {"text", "file", "voice", "words_a_minute"} -> {"ok": true} or
-{"error", "remedy"}.
+{"error": a Sentence}.
 """
 
 from __future__ import annotations
@@ -16,13 +16,20 @@ import wave
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+
+from workstation.domain.sentence import Sentence, say
+
 #: If whoever started us is gone and can't end us, we end ourselves.
 _LAST_RESORT_S = 60
-_INSTALL = "Pasang paket espeak-ng, lalu coba lagi."
 
 
 class _Refused(Exception):
-    """No speech: the first argument says why, the second what to do."""
+    """No speech; `sentence` says why and what to do."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(str(sentence))
+        self.sentence = sentence
 
 
 def main() -> int:
@@ -36,9 +43,9 @@ def main() -> int:
             _speak(request["text"], Path(request["file"]), request["voice"], int(request["words_a_minute"]))
             answer = {"ok": True}
         except _Refused as reason:
-            answer = {"error": reason.args[0], "remedy": reason.args[1]}
+            answer = {"error": to_builtins(reason.sentence)}
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}", "remedy": _INSTALL}
+            answer = {"error": to_builtins(say("voice.failed", error=f"{type(error).__name__}: {error}"))}
     print(json.dumps(answer), flush=True)
     # Not through the interpreter's end: the library's own threads and destructors are where it hangs.
     os._exit(0 if "ok" in answer else 1)
@@ -59,7 +66,7 @@ def _speak(text: str, file: Path, voice: str, words_a_minute: int) -> None:
         engine.startLoop()
     if not part.exists() or _frames(part) == 0:
         part.unlink(missing_ok=True)
-        raise _Refused("Mesin suara tidak menghasilkan suara.", _INSTALL)
+        raise _Refused(say("voice.no_sound"))
     part.replace(file)
 
 
@@ -69,7 +76,7 @@ def _engine() -> Any:
 
         return pyttsx3.init("sapi5" if sys.platform == "win32" else "espeak")
     except (ImportError, OSError, RuntimeError) as error:
-        raise _Refused(f"Mesin suara tidak ada ({error}).", _INSTALL) from None
+        raise _Refused(say("voice.no_engine", error=str(error))) from None
 
 
 def _voice(engine: Any, wanted: str) -> str:
@@ -82,7 +89,7 @@ def _voice(engine: Any, wanted: str) -> str:
         spoken = [each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in voice.languages]
         if any(each.strip("\x05").casefold().startswith(language) for each in spoken):
             return str(voice.id)
-    raise _Refused(f"Suara {wanted} tidak ada di komputer ini.", _INSTALL)
+    raise _Refused(say("voice.no_voice", voice=wanted))
 
 
 def _frames(path: Path) -> int:

@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
+
+from workstation.domain.sentence import Sentence, say
+from workstation.words import Spoken
+
 log = logging.getLogger("tahuri.voice")
 
 INDONESIAN = "poz/id"
@@ -21,8 +26,8 @@ _TRIES = 2
 _NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
-class SpeechFailed(Exception):
-    """Nothing can be spoken; the text is a sentence for the screen, with what to do."""
+class SpeechFailed(Spoken):
+    """Nothing can be spoken; its sentence says why and what to do."""
 
 
 class Speech:
@@ -61,7 +66,7 @@ class Speech:
     def _speak(self, text: str, file: Path) -> Path:
         words = " ".join(text.split())
         if not words:
-            raise SpeechFailed("Tidak ada teks untuk dibacakan.")
+            raise SpeechFailed(say("voice.nothing"))
         request = {
             "text": words[:LONGEST],
             "file": str(file),
@@ -75,7 +80,7 @@ class Speech:
             if self._closed:
                 break
             log.info("speech: attempt %d was ended after %.1f s", attempt + 1, self._deadline_s)
-        raise SpeechFailed("Mesin suara tidak menjawab. Jalankan ulang program, atau pasang kembali paket espeak-ng.")
+        raise SpeechFailed(say("voice.silent"))
 
     def _ask(self, request: str) -> str | None:
         """The process's answer, None when it hung and was ended."""
@@ -90,7 +95,7 @@ class Speech:
                 creationflags=_NO_WINDOW,
             )
         except OSError as error:
-            raise SpeechFailed(f"Proses suara tidak dapat dijalankan: {error}. Pasang kembali program.") from None
+            raise SpeechFailed(say("voice.no_process", error=str(error))) from None
         with self._process as process:
             if self._closed:
                 process.kill()
@@ -111,9 +116,10 @@ def _judged(answer: str, file: Path) -> Path:
         told = {}
     if isinstance(told, dict) and told.get("ok") is True:
         return file
-    if isinstance(told, dict) and "error" in told:
-        raise SpeechFailed(f"{told['error']} {told.get('remedy', '')}".strip())
-    raise SpeechFailed("Mesin suara berhenti tanpa jawaban. Pasang kembali paket espeak-ng, lalu coba lagi.")
+    try:
+        raise SpeechFailed(msgspec.convert(told["error"], Sentence))
+    except (TypeError, KeyError, msgspec.ValidationError):
+        raise SpeechFailed(say("voice.no_answer")) from None
 
 
 def _own_command() -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from workstation.domain.hlc import Clock, SystemClock
+from workstation.domain.sentence import NOTHING, Sentence, one_after_another, say
+from workstation.words import english
 
 from .media import tones
 from .media.lines import BLOCK, RATE, Ear, Line, Mouth, Opener, Pcm
@@ -30,20 +32,6 @@ _WATCH_S = 0.25
 _AGAIN_S = 2.0
 _RING_AGAIN_S = 60.0
 _LATENCY_S = 0.040
-
-_NO_LIBRARY = "Pustaka suara PortAudio tidak ada. Pasang paket libportaudio2, lalu jalankan ulang."
-_NO_CARD = "Tidak ada perangkat suara. Sambungkan headset, lalu jalankan ulang; panggilan tetap dicatat tanpa suara."
-_NOT_FOUND = (
-    "Perangkat suara {name!r} tidak ditemukan (yang ada: {there}). Sambungkan, atau ganti phone.{side} di pengaturan."
-)
-_NOT_OPENED = (
-    "Perangkat suara {name!r} tidak dapat dibuka. Periksa kabel dan izin mikrofon, atau tutup program yang memakainya."
-)
-_LOST = "Perangkat suara {name!r} terputus. Sambungkan kembali; panggilan tetap tersambung tanpa suara."
-_HANGS = "Sistem suara tidak menjawab. Jalankan ulang komputer; panggilan tetap dicatat tetapi tidak terdengar."
-_CHOSEN_NULL = "Suara dimatikan di pengaturan (phone.null_audio); panggilan tidak terdengar."
-_BAD_FILE = "Berkas suara tidak dapat dipakai ({reason}). Periksa phone.input dan phone.output di pengaturan."
-_FILES = "Berkas WAV dipakai sebagai pengganti headset (phone.input, phone.output); panggilan tidak terdengar."
 
 
 class SoundSettings(Protocol):
@@ -68,7 +56,7 @@ class Device(NamedTuple):
     input: str
     output: str
     null: bool
-    sentence: str
+    sentence: Sentence
 
 
 def open_audio(
@@ -87,7 +75,7 @@ class Audio:
 
     def __init__(self, settings: SoundSettings, clock: Clock, changed: Callable[[Device], None] | None) -> None:
         self._settings, self._clock, self._changed = settings, clock, changed
-        self._device = Device("", "", False, "")
+        self._device = Device("", "", False, NOTHING)
         self._null: Unheard = Unheard(clock)
         self._cards: _Cards | None = None
         self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -96,7 +84,7 @@ class Audio:
         self._ear: Ear | None = None
         self._rings: dict[str, Ear] = {}
         self._failed_at: dict[str, float] = {}
-        self._down: dict[str, str] = {}  # side of a call -> why it is not heard
+        self._down: dict[str, Sentence] = {}  # side of a call -> why it is not heard
         self._looked = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -118,7 +106,7 @@ class Audio:
         self._thread = threading.Thread(target=self._work, name="sound", daemon=True)
         self._thread.start()
         if not self._looked.wait(_FIRST_LOOK_S):
-            self._tell(Device("", "", True, _HANGS))
+            self._tell(Device("", "", True, say("sound.hangs")))
 
     def ring(self, on: bool, soft: bool = False) -> None:
         """Ring at every output, or softly in the headset: always softly while a call is up (promise P7)."""
@@ -165,22 +153,22 @@ class Audio:
     def _without_card(self) -> None:
         said, heard = _file(self._settings.input, 0), _file(self._settings.output or self._settings.input, -1)
         if self._settings.null_audio:
-            self._tell(Device("", "", True, _CHOSEN_NULL))
+            self._tell(Device("", "", True, say("sound.chosen_null")))
             return
         try:
             self._null = Files(self._clock, said, heard)
-            self._tell(Device(self._settings.input, self._settings.output, True, _FILES))
+            self._tell(Device(self._settings.input, self._settings.output, True, say("sound.files")))
         except (OSError, ValueError, EOFError) as error:
-            self._tell(Device("", "", True, _BAD_FILE.format(reason=error)))
+            self._tell(Device("", "", True, say("sound.bad_file", error=str(error))))
         except Exception as error:  # wave.Error has no base but Exception
-            self._tell(Device("", "", True, _BAD_FILE.format(reason=error)))
+            self._tell(Device("", "", True, say("sound.bad_file", error=str(error))))
 
     def _work(self) -> None:
         try:
             self._cards = _Cards()
             self._find()
         except _NoSound as reason:
-            self._tell(Device("", "", True, str(reason)))
+            self._tell(Device("", "", True, reason.sentence))
         finally:
             self._looked.set()
         while True:
@@ -203,20 +191,20 @@ class Audio:
             try:
                 names[side] = self._cards.find(getattr(self._settings, side), side)
             except _NoSound as reason:
-                self._down[side] = str(reason)
+                self._down[side] = reason.sentence
         self._device = self._device._replace(input=names["input"], output=names["output"])
         self._judge()
 
     def _judge(self) -> None:
         """What the screen is told follows from which sides of a call are down."""
-        sentence = " ".join(dict.fromkeys(self._down.values()))
+        sentence = one_after_another(list(self._down.values()))
         self._tell(self._device._replace(null=bool(self._down), sentence=sentence))
 
     def _tell(self, device: Device) -> None:
         if device != self._device:
             self._device = device
             if device.null:
-                log.info("sound: %s", device.sentence)
+                log.info("sound: %s", english(device.sentence))
             if self._changed is not None:
                 self._changed(device)
 
@@ -268,10 +256,10 @@ class Audio:
             self._failed_at[key] = now
             log.info("sound: %s can't be opened: %s", name, error)
             if side:
-                self._down.setdefault(side, _NOT_OPENED.format(name=name))
+                self._down.setdefault(side, say("sound.not_opened", name=name))
                 self._judge()
             return None
-        if self._down.pop(side, ""):
+        if self._down.pop(side, NOTHING):
             self._judge()
         return line
 
@@ -280,7 +268,7 @@ class Audio:
         for side, line in (("output", self._ear), ("input", self._mouth)):
             if line is not None and line.dead(now):
                 line.close()
-                self._down[side] = _LOST.format(name=line.name)
+                self._down[side] = say("sound.lost", name=line.name)
                 if side == "output":
                     self._ear = None
                 else:
@@ -298,7 +286,11 @@ class Audio:
 
 
 class _NoSound(Exception):
-    """There is no device to use; the text is the sentence for the screen."""
+    """There is no device to use; `sentence` is for the screen."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(str(sentence))
+        self.sentence = sentence
 
 
 class _Cards:
@@ -329,7 +321,7 @@ class _Cards:
             import sounddevice
         except (ImportError, OSError) as error:
             log.info("sound: no library: %s", error)
-            raise _NoSound(_NO_LIBRARY) from None
+            raise _NoSound(say("sound.no_library")) from None
         self.library: Any = sounddevice
         self._devices = self._list()
 
@@ -353,7 +345,7 @@ class _Cards:
         """The device's whole name: exactly as wanted, else one that begins so; "" asks for the system's own choice."""
         there = self._of(side)
         if not there:
-            raise _NoSound(_NO_CARD)
+            raise _NoSound(say("sound.no_card"))
         if not wanted:
             with contextlib.suppress(Exception):
                 return str(self.library.query_devices(kind=side)["name"])
@@ -364,7 +356,7 @@ class _Cards:
         for name in there:
             if name.casefold().startswith(wanted.casefold()):
                 return name
-        raise _NoSound(_NOT_FOUND.format(name=wanted, there=", ".join(there), side=side))
+        raise _NoSound(_not_found(wanted, there, side))
 
     def outputs(self, only: Sequence[str]) -> list[str]:
         """Where to ring: the outputs named, else every one that is a device of its own."""
@@ -379,7 +371,7 @@ class _Cards:
         for device in self._devices:
             if device["name"] == name and device[f"max_{side}_channels"] > 0:
                 return int(device["index"])
-        raise _NoSound(_NOT_FOUND.format(name=name, there=", ".join(self._of(side)), side=side))
+        raise _NoSound(_not_found(name, self._of(side), side))
 
     def open(self, name: str, side: str, callback: Callable[..., None]) -> Any:
         """A started stream of one channel at 48 kHz; raises whatever PortAudio raises."""
@@ -402,6 +394,10 @@ class _Cards:
             stream.close()
             raise
         return stream
+
+
+def _not_found(name: str, there: Sequence[str], side: str) -> Sentence:
+    return say("sound.not_found", name=name, there=", ".join(there), side=side)
 
 
 def _closed(line: Line | None) -> None:

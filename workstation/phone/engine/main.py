@@ -20,9 +20,11 @@ import msgspec
 
 from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
+from workstation.domain.sentence import NOTHING, Sentence, say
 from workstation.log import veiled
 from workstation.phone import meeting, wire
 from workstation.phone.settings import BadPhoneSetting, PhoneSettings
+from workstation.words import english
 
 from .door import Door, Visitor
 from .herald import Herald
@@ -126,7 +128,7 @@ class Engine:
             for offer in journal.orphans:
                 herald.say(wire.Ended(offer=offer, reason="lost", at=self._clock.now_ms(), detail="the engine ended"))
             if fault:
-                log.error("%s", fault)
+                log.error("%s", english(fault))
             await phone.start()
             opening = asyncio.create_task(self._open_headset(phone))
             try:
@@ -182,7 +184,7 @@ class Engine:
             headset: Headset = await asyncio.to_thread(open_audio, self._settings)
         except Exception as error:
             log.exception("no sound device could be opened")
-            phone.no_headset(f"Suara tidak dapat dibuka ({error}); panggilan tetap dicatat.")
+            phone.no_headset(say("engine.no_sound", error=str(error)))
         else:
             phone.use(headset)
 
@@ -229,16 +231,17 @@ class Engine:
                 return
 
 
-def read_secret(path: str) -> tuple[str, str]:
-    """The account's password and what is wrong with its file ("" for nothing); a wrong file costs the registration
-    only.
+def read_secret(path: str) -> tuple[str, Sentence]:
+    """The account's password and what is wrong with its file (NOTHING if all is well).
+
+    A wrong file costs the registration only.
     """
     if not path:
-        return "", ""
+        return "", NOTHING
     try:
         file = Path(path)
         if os.name == "posix" and file.stat().st_mode & 0o077:
-            return "", f"Berkas kata sandi {path} terbaca orang lain: chmod 600, lalu jalankan ulang."
-        return file.read_text(encoding="utf-8").splitlines()[0].strip(), ""
+            return "", say("engine.secret_open", path=path)
+        return file.read_text(encoding="utf-8").splitlines()[0].strip(), NOTHING
     except (OSError, UnicodeDecodeError, IndexError) as error:
-        return "", f"Kata sandi tidak terbaca dari {path} ({error}): periksa phone.secret_file."
+        return "", say("engine.secret_unread", path=path, error=str(error))

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
+from workstation.domain.sentence import NOTHING, Sentence, say
 from workstation.phone import wire
 from workstation.phone.settings import PhoneSettings
 
@@ -34,15 +35,13 @@ SCANNER_EVERY_MS = 10_000
 """A scanner is told once in this time for each address; scanners send hundreds a minute."""
 SCANNERS_MOST = 500
 
-NO_PORT = "Port suara habis, penelepon tetap berdering: akhiri satu panggilan, dan lebarkan phone.rtp_ports."
-
 
 class Headset(Sound, Protocol):
     """What the telephone needs of `engine.audio`."""
 
     @property
-    def device(self) -> tuple[str, str, bool, str]:
-        """(input, output, whether it is no device at all, a sentence for the operator or "")."""
+    def device(self) -> tuple[str, str, bool, Sentence]:
+        """(input, output, whether it is no device at all, a sentence for the operator or NOTHING)."""
 
     def ring(self, on: bool, soft: bool = False) -> None:
         """Ring on every output, or a soft tone in the ear."""
@@ -83,14 +82,14 @@ class Phone:
         ids: Ids,
         say: Callable[[wire.Event], None],
         timers: Timers | None = None,
-        fault: str = "",
+        fault: Sentence = NOTHING,
     ) -> None:
         self._settings, self._clock, self._ids, self._say = settings, clock, ids, say
         self._calls: dict[str, Call] = {}
         self._by_session: dict[Session, Call] = {}
         self._headset: Headset | None = None
         self._floor: Floor | None = None
-        self._device: tuple[str, str, bool, str] | None = None
+        self._device: tuple[str, str, bool, Sentence] | None = None
         self._ringing: tuple[bool, bool] = (False, False)
         self._scanners: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
@@ -123,7 +122,7 @@ class Phone:
             self._sound(call)
         self._ring()
 
-    def no_headset(self, sentence: str) -> None:
+    def no_headset(self, sentence: Sentence) -> None:
         """Sound can't be had at all; calls ring on the screen only, and it says so."""
         self._device = ("", "", True, sentence)
         self._say(_device(self._device))
@@ -173,7 +172,7 @@ class Phone:
         except OSError as error:
             # It rings on: another desk may take it, and a port may come free. Who talks is not put on hold for nothing.
             log.error("no port for RTP, the caller rings on: %s", error)
-            self._say(wire.Notice(sentence=NO_PORT))
+            self._say(wire.Notice(sentence=say("engine.no_rtp_port")))
             return
         talking = self._talking()
         if talking is not None:
@@ -359,5 +358,5 @@ def _registration(standing: Standing) -> wire.Registration:
     )
 
 
-def _device(device: tuple[str, str, bool, str]) -> wire.Device:
+def _device(device: tuple[str, str, bool, Sentence]) -> wire.Device:
     return wire.Device(input=device[0], output=device[1], null=device[2], sentence=device[3])

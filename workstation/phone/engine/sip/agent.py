@@ -16,6 +16,7 @@ from typing import Protocol
 
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
+from workstation.domain.sentence import NOTHING, Sentence
 from workstation.phone.meeting import PortTaken
 from workstation.phone.settings import PhoneSettings, read_peer, split_host
 
@@ -55,7 +56,7 @@ class Agent:
         ids: Ids,
         listener: Listener,
         timers: Timers | None = None,
-        fault: str = "",
+        fault: Sentence = NOTHING,
     ) -> None:
         self._settings, self._clock, self._ids, self._listener = settings, clock, ids, listener
         self.transactions = Transactions(self._token, timers)

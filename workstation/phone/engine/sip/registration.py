@@ -15,7 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from workstation.domain.hlc import Clock
+from workstation.domain.sentence import NOTHING, Sentence, say
 from workstation.phone.settings import PhoneSettings
+from workstation.words import english
 
 from .address import plain
 from .digest import Challenge, credentials, read_challenge
@@ -30,17 +32,12 @@ PATIENCE_S = 4.0
 """After so many seconds without an answer the registrar counts as lost (promise P4 asks for 5)."""
 TELL_INBOUND_MS = 3000
 
-NO_ANSWER = "Sentral telepon {} tidak menjawab; terus dicoba."
-UNREACHABLE = "Sentral telepon {} tidak terjangkau ({}); terus dicoba."
-REFUSED = "Akun telepon ditolak sentral ({}): periksa phone.user dan phone.secret_file."
-CAN_NOT = "Sentral telepon tidak dapat mendaftarkan meja ini ({}); terus dicoba."
-
 
 class Standing(Struct, frozen=True):
     """How the line stands. `state`: registered, trying, failed, off; `reason` for IT; times ms UTC."""
 
     state: str
-    reason: str
+    reason: Sentence
     since: int
     inbound_at: int | None
 
@@ -48,7 +45,7 @@ class Standing(Struct, frozen=True):
 class Registration:
     """One account at one registrar. `told` gets every change of standing; `way` gives the flow, or raises OSError.
 
-    `fault` is what is wrong with the password's file, "" for nothing; it is told when the registrar refuses us.
+    `fault` is what is wrong with the password's file, NOTHING where all is well; told when the registrar refuses us.
     """
 
     def __init__(
@@ -60,12 +57,12 @@ class Registration:
         clock: Clock,
         token: Callable[[], str],
         told: Callable[[Standing], None],
-        fault: str = "",
+        fault: Sentence = NOTHING,
     ) -> None:
-        self._fault = fault.replace("{", "").replace("}", "")
+        self._fault = fault
         self._settings, self._password, self._transactions, self._way = settings, password, transactions, way
         self._clock, self._token, self._told = clock, token, told
-        self.standing = Standing("trying" if settings.registrar else "off", "", clock.now_ms(), None)
+        self.standing = Standing("trying" if settings.registrar else "off", NOTHING, clock.now_ms(), None)
         self._call_id, self._tag, self._cseq = token(), token(), 0
         self._challenge: Challenge | None = None
         self._nonce_count = 0
@@ -88,7 +85,7 @@ class Registration:
         if self.standing.state == "registered":
             with contextlib.suppress(TimeoutError, OSError):
                 await asyncio.wait_for(self._register(0), 1.0)
-        self._stand("off", "signed off")
+        self._stand("off", say("exchange.signed_off"))
 
     def inbound(self) -> None:
         """A request came in from the registrar: a call can, too."""
@@ -102,11 +99,11 @@ class Registration:
         """Register again now."""
         self._hurry.set()
 
-    def _stand(self, state: str, reason: str) -> None:
+    def _stand(self, state: str, reason: Sentence) -> None:
         if (state, reason) != (self.standing.state, self.standing.reason):
             since = self._clock.now_ms() if state != self.standing.state else self.standing.since
             self.standing = Standing(state, reason, since, self.standing.inbound_at)
-            log.info("registration: %s %s", state, reason)
+            log.info("registration: %s %s", state, english(reason))
             self._told(self.standing)
 
     async def _keep(self) -> None:
@@ -125,13 +122,14 @@ class Registration:
         try:
             response = await self._register(self._expires)
         except OSError as error:
-            self._stand("trying", UNREACHABLE.format(self._settings.registrar, error.strerror or error))
+            said = str(error.strerror or error)
+            self._stand("trying", say("exchange.unreachable", registrar=self._settings.registrar, error=said))
             return self._backoff(failures)
         if response is None:
-            self._stand("trying", NO_ANSWER.format(self._settings.registrar))
+            self._stand("trying", self._no_answer())
             return self._backoff(failures)
         if response.status < 300:
-            self._stand("registered", "")
+            self._stand("registered", NOTHING)
             granted = self._granted(response)
             return max(1.0, min(granted * 0.75, granted - PATIENCE_S - 1))
         if response.status == 423:
@@ -140,10 +138,15 @@ class Registration:
                 self._expires = int(least)
                 return 0.0
         refused = response.status in (401, 403, 404, 407)
-        words = (self._fault or REFUSED) if refused else CAN_NOT
-        said = f"{response.status} {plain(response.reason, 60)}"
-        self._stand("failed" if refused else "trying", words.format(said))
-        return 15.0 if refused else self._backoff(failures)
+        answer = f"{response.status} {plain(response.reason, 60)}"
+        if refused:
+            self._stand("failed", self._fault or say("exchange.refused", answer=answer))
+            return 15.0
+        self._stand("trying", say("exchange.can_not", answer=answer))
+        return self._backoff(failures)
+
+    def _no_answer(self) -> Sentence:
+        return say("exchange.no_answer", registrar=self._settings.registrar)
 
     def _backoff(self, failures: int) -> float:
         """1, 2, then 4 s, each up to a quarter longer, so that desks don't come back in step."""
@@ -180,7 +183,7 @@ class Registration:
                     flow = await self._way()
                     response = await self._ask("OPTIONS", self._settings.aor, self._token(), self._token(), [], flow)
                     if response is None and self.standing.state == "registered":
-                        self._stand("trying", NO_ANSWER.format(self._settings.registrar))
+                        self._stand("trying", self._no_answer())
                         self.hurry()
             await asyncio.sleep(self._settings.probe_s if self.standing.state == "registered" else 0.2)
 
