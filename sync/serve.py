@@ -27,6 +27,8 @@ from workstation.domain.hlc import Clock
 log = logging.getLogger("sync")
 T = TypeVar("T")
 _MSGPACK: Final = "application/msgpack"
+ADMITTED: Final = "admitted"
+"""Name in a request's ASGI state of what a server wants called once the token was right, where it has any such wish."""
 
 
 class Limits(Struct, frozen=True):
@@ -37,6 +39,11 @@ class Limits(Struct, frozen=True):
     listeners: int = 256
     heartbeat_s: float = 5.0
     body_s: float = 20.0  # a body that takes longer to arrive is given up
+    # What the hub's door keeps (`sync.hub.door`).
+    request_s: float = 30.0  # a whole request of a desk, so that one given up above ends, too
+    stranger_s: float = 10.0  # from connecting to the first request with the token
+    strangers: int = 64  # connections that have not shown it yet
+    connections: int = 800  # all of them, below the 1024 files a process may have open by default
 
 
 class Turned(Exception):
@@ -132,6 +139,8 @@ class Service:
                 shown = request.headers.get("authorization", "").encode()
                 if not hmac.compare_digest(shown, self._token):
                     raise Turned(401, "token", "The site token is missing or wrong: set it in the desk's settings.")
+                if admitted := request.scope.get("state", {}).get(ADMITTED):
+                    admitted()
                 return await answer(request)
             except Turned as turned:
                 return turned.response()

@@ -11,6 +11,7 @@ from typing import Final
 import uvicorn
 
 from sync.hub.app import build
+from sync.hub.door import Guarded
 from sync.log import Log
 from sync.serve import Feed, Limits
 from workstation.domain.hlc import Clock
@@ -48,10 +49,7 @@ def serve(
 ) -> None:
     """Serve until told to stop; `ready` is called once the socket accepts. The caller closes the log."""
     app, feed = build(source, token, clock=clock, limits=limits, site=site)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False, proxy_headers=False,
-        timeout_graceful_shutdown=STOP_S, timeout_keep_alive=75,
-    )  # fmt: skip
+    config = Guarded(app, limits, STOP_S)
     before = _quiet_signals()
     try:
         _Server(config, feed, ready).run([bound])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("sync")
 _CORRECTIONS: Final = 3
 """How often in a row a peer may correct our idea of its vector before that counts as a fault."""
+_NO_PLACE: Final = 503
 
 
 class Timing(Struct, frozen=True):
@@ -195,6 +196,17 @@ class Session:
 
     # --- events
     async def _listen_for_ever(self) -> None:
+        """Where the peer has no stream left (503) the exchange goes on without, by asking every `poll_s`."""
+        while True:
+            try:
+                await self._listen()
+            except Refused as refusal:
+                if refusal.status != _NO_PLACE:
+                    raise
+                log.info("no stream: %s", refusal)
+                await asyncio.sleep(refusal.retry_after_s or self._timing.poll_s)
+
+    async def _listen(self) -> None:
         peer = self._peer
         async for event in self._link.events(self._log.replica, peer.event_id, peer.heartbeat_s):
             self._reporter.contact()

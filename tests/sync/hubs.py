@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sync.hub.app import build
+from sync.hub.door import Guarded
 from sync.hub.settings import listening
 from sync.log import Log
 from sync.serve import Feed, Limits
@@ -127,13 +128,11 @@ class HubThread:
     """The hub's application over a log of the test, on uvicorn in a thread, behind a `Door`."""
 
     def __init__(self, source: Log, limits: Limits | None = None, *, site: str = "") -> None:
-        app, self.feed = build(source, TOKEN, clock=SystemClock(), limits=limits or Limits(heartbeat_s=0.5), site=site)
+        limits = limits or Limits(heartbeat_s=0.5)
+        app, self.feed = build(source, TOKEN, clock=SystemClock(), limits=limits, site=site)
         self.door = Door(app)
         self._socket = listening("127.0.0.1", 0)
-        config = uvicorn.Config(
-            self.door, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=3
-        )
-        self._server = _Closing(config, self.feed)
+        self._server = _Closing(Guarded(self.door, limits, 3), self.feed)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="hub", daemon=True)
 
     @property

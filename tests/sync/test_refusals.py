@@ -96,7 +96,7 @@ def recovers(desk: Desk, hub: HubThread, log: Store) -> None:
         ("/v1/push", PlainTextResponse("Bad Gateway", 502), "down", "terganggu"),
         ("/v1/push", refusal(503), "down", "sibuk"),
         ("/v1/pull", refusal(500), "down", "terganggu"),
-        ("/v1/events", refusal(503), "down", "sibuk"),
+        ("/v1/events", refusal(500), "down", "terganggu"),
         ("/v1/hello", PlainTextResponse("<html>a stranger's page</html>"), "down", "Hub tidak terjangkau"),
     ],
 )
