@@ -96,6 +96,50 @@ class Bridge(QObject):
         self._open = False
 
 
+Asked = tuple[Future[Any], Callable[[Any], object]]
+"""An answer to come, and who takes it on the screen's thread."""
+
+
+class Question:
+    """What a view asks the record again and again, one question at a time.
+
+    `asks` makes the question with all that counts at that moment, or gives None where there is nothing to ask. Put
+    again while an answer is on its way, it is asked once more after it: news are never missed and never pile up.
+    """
+
+    def __init__(
+        self, bridge: Bridge, asks: Callable[[], Asked | None], failed: Callable[[BaseException], object] | None = None
+    ) -> None:
+        self._bridge, self._asks, self._failed = bridge, asks, failed
+        self._waiting = self._stale = False
+
+    def put(self, _news: object = None) -> None:
+        """Ask now, or once more after the answer that is on its way."""
+        if self._waiting:
+            self._stale = True
+            return
+        asked = self._asks() if _alive(self._asks) else None
+        if asked is None:
+            return
+        future, take = asked
+        self._waiting, self._stale = True, False
+        self._bridge.ask(future, lambda answer: self._answered(take, answer), self._not_answered)
+
+    def _answered(self, take: Callable[[Any], object], answer: Any) -> None:
+        self._waiting = False
+        if _alive(take):
+            take(answer)
+        if self._stale:
+            self.put()
+
+    def _not_answered(self, error: BaseException) -> None:
+        self._waiting = False
+        if self._failed is None:
+            self._bridge.failed.emit(error)
+        elif _alive(self._failed):
+            self._failed(error)
+
+
 def _alive(slot: Callable[..., object]) -> bool:
     """Whether what a slot is bound to, or closes over, still exists on Qt's side."""
     held = [getattr(slot, "__self__", None), *(cell.cell_contents for cell in getattr(slot, "__closure__", None) or ())]

@@ -101,6 +101,9 @@ class MainWindow(Shell):
         self.theme.changed.connect(self.lay_out)
 
     def page_made(self, name: str, page: QWidget) -> None:
+        # The places come after the parts have measured themselves anew, those of this page too.
+        self.theme.changed.disconnect(self.lay_out)
+        self.theme.changed.connect(self.lay_out)
         match name:
             case "desk":
                 self._desk_made(self.desk_page)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from ui.bridge import Bridge
+from ui.bridge import Asked, Bridge, Question
 from workstation.domain.rows import CallRow, PhoneState, RingView, Uid
 from workstation.service import calls, views
 from workstation.service.desk import Desk
@@ -57,7 +57,7 @@ class LineSession(QObject):
         self.gate_at: int | None = None
         self._noise_offer: Uid = b""
         self._armed: tuple[str, int] = ("", 0)
-        self._asking = self._stale = False
+        self._question = Question(bridge, self._ask, self.trouble.emit)
         bridge.changed.connect(self._news)
 
     # ---------------------------------------------------------------- the line speaks
@@ -137,12 +137,11 @@ class LineSession(QObject):
 
     def refresh(self) -> None:
         """Ask what the record knows of the call, and of the number's earlier calls."""
+        self._question.put()
+
+    def _ask(self) -> Asked | None:
         if not self.offer:
-            return
-        if self._asking:
-            self._stale = True
-            return
-        self._asking, self._stale = True, False
+            return None
         offer, ring, now = self.offer, self.ring, self.desk.clock.now_ms()
 
         def look(db: Any) -> tuple[CallRow | None, tuple[CallRow, ...]]:
@@ -152,21 +151,14 @@ class LineSession(QObject):
             earlier = views.earlier_calls(db, number, at) if number else []
             return call, tuple(c for c in earlier if call is None or c.uid != call.uid)
 
-        self.bridge.ask(self.desk.ask(look), lambda found: self._found(offer, *found), self._failed)
+        return self.desk.ask(look), lambda found: self._found(offer, *found)
 
     def _found(self, offer: Uid, call: CallRow | None, earlier: tuple[CallRow, ...]) -> None:
-        self._asking = False
         if offer == self.offer and call is not None:
             self.call, self.earlier = call, earlier
             if call.type and self.gate_at is None:
                 self.gate_at = self.desk.clock.now_ms()
             self.call_known.emit()
-        if self._stale:
-            self.refresh()
-
-    def _failed(self, error: BaseException) -> None:
-        self._asking = False
-        self.trouble.emit(error)
 
     @property
     def earlier_24h(self) -> int | None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from tests.screens.seat import Seat
-from ui.bridge import Bridge
+from ui.bridge import Asked, Bridge, Question
 from workstation.domain.changes import Changes
 
 
@@ -82,3 +82,41 @@ def test_nothing_is_told_to_a_closed_screen(qtbot: QtBot) -> None:
     bridge.tell_changed(Changes())
     qtbot.wait(1)
     assert heard == []
+
+
+@pytest.mark.expected_log("an answer failed")
+def test_news_during_a_question_are_asked_for_once_more_also_after_a_failure(qtbot: QtBot, bridge: Bridge) -> None:
+    asked: list[Future[int]] = []
+    told: list[int] = []
+    failed: list[BaseException] = []
+
+    def ask() -> Asked | None:
+        asked.append(Future())
+        return asked[-1], told.append
+
+    question = Question(bridge, ask, failed.append)
+    for _ in range(3):
+        question.put()
+    assert len(asked) == 1, "one question at a time"
+    asked[0].set_result(1)
+    qtbot.waitUntil(lambda: len(asked) == 2)
+    asked[1].set_exception(OSError("disk full"))
+    qtbot.waitUntil(lambda: bool(failed))
+    assert (told, len(asked)) == ([1], 2)
+    question.put()
+    asked[2].set_result(3)
+    qtbot.waitUntil(lambda: told == [1, 3])
+    assert len(asked) == 3
+
+
+def test_where_there_is_nothing_to_ask_the_next_question_is_free(bridge: Bridge) -> None:
+    asked: list[int] = []
+
+    def ask() -> Asked | None:
+        asked.append(1)
+        return None
+
+    question = Question(bridge, ask)
+    question.put()
+    question.put()
+    assert len(asked) == 2

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from ui.board.order import Show, grouped, is_late, narrowed, next_turn
-from ui.bridge import Bridge
+from ui.bridge import Asked, Bridge, Question
 from ui.theme import Theme
 from ui.widgets import incident_cells
 from ui.widgets.basic import Chip, Keycap, Label
@@ -56,7 +56,7 @@ class BoardPanel(QFrame):
         self._show = Show.ALL
         self._now = desk.clock.now_ms()
         self._turn: int | None = None
-        self._asking = self._stale = False
+        self._question = Question(bridge, self._ask)
         self.setProperty("panel", True)
         self.table = self._make_table()
         self._empty = Label(theme, "board.empty", token="text3", parent=self)
@@ -117,12 +117,11 @@ class BoardPanel(QFrame):
     # -------------------------------------------------- rows
     def refresh(self) -> None:
         """Asks for the open incidents anew; answers arrive later, on the screen's thread."""
-        if self._asking:
-            self._stale = True
-            return
-        self._asking = True
+        self._question.put()
+
+    def _ask(self) -> Asked:
         now = self._desk.clock.now_ms()
-        self._bridge.ask(self._desk.ask(lambda db: views.board(db, now)), self._take, self._failed)
+        return self._desk.ask(lambda db: views.board(db, now)), self.show_rows
 
     def show_rows(self, rows: object) -> None:
         """Takes these BoardRow as the open incidents."""
@@ -156,17 +155,6 @@ class BoardPanel(QFrame):
     def _changed(self, changes: object) -> None:
         if getattr(changes, "incidents", None) or getattr(changes, "assignments", None):
             self.refresh()
-
-    def _take(self, rows: object) -> None:
-        self._asking = False
-        self.show_rows(rows)
-        if self._stale:
-            self._stale = False
-            self.refresh()
-
-    def _failed(self, error: BaseException) -> None:
-        self._asking = False
-        self._bridge.failed.emit(error)
 
     def _lay_rows(self) -> None:
         now = self._now

@@ -11,7 +11,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from ui import figures
-from ui.bridge import Bridge
+from ui.bridge import Asked, Bridge, Question
 from ui.calls.tables import CALL_BACK_MS, abandoned_columns, call_columns, tries_of
 from ui.calls.words import LIVE, about, call_word, number_words, ring_ms
 from ui.i18n import tr
@@ -58,7 +58,7 @@ class CallsPage(QWidget):
         self._calls: tuple[CallRow, ...] = ()
         self._abandoned: tuple[AbandonedRow, ...] = ()
         self._show = "all"
-        self._asking = self._stale = False
+        self._question = Question(bridge, self._ask)
         self._number: str | None = None
         self._build()
         bridge.changed.connect(self._changed)
@@ -169,15 +169,14 @@ class CallsPage(QWidget):
     # -------------------------------------------------- rows
     def refresh(self) -> None:
         """Asks for the calls and the abandoned ones anew, one question at a time; nothing while nobody looks."""
+        self._question.put()
+
+    def _ask(self) -> Asked | None:
         if not self.isVisible():
-            return
-        if self._asking:
-            self._stale = True
-            return
-        self._asking = True
+            return None
         now = self._desk.clock.now_ms()
         asked = self._desk.ask(lambda db: (views.calls_page(db), views.abandoned(db, now)))
-        self._bridge.ask(asked, self._take, self._failed)
+        return asked, lambda rows: self.show_rows(*rows)
 
     def show_rows(self, calls: Sequence[CallRow], abandoned: Sequence[AbandonedRow]) -> None:
         self._calls, self._abandoned = tuple(calls), tuple(abandoned)
@@ -192,18 +191,6 @@ class CallsPage(QWidget):
     def tick(self, now_ms: int) -> None:
         for table in (self.abandoned, self.calls, self.waiting):
             table.tick(now_ms)
-
-    def _take(self, rows: object) -> None:
-        calls, abandoned = cast("tuple[Sequence[CallRow], Sequence[AbandonedRow]]", rows)
-        self._asking = False
-        self.show_rows(calls, abandoned)
-        if self._stale:
-            self._stale = False
-            self.refresh()
-
-    def _failed(self, error: BaseException) -> None:
-        self._asking = False
-        self._bridge.failed.emit(error)
 
     def _changed(self, changes: object) -> None:
         if any(getattr(changes, name, None) for name in ("calls", "offers", "incidents")):

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ui import figures
-from ui.bridge import Bridge
+from ui.bridge import Asked, Bridge, Question
 from ui.dialogs.paths import PathPanel
 from ui.i18n import known, language, tr
 from ui.theme import Theme
@@ -56,7 +56,7 @@ class UnsentPanel(Panel):
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "unsent.title", "Alt 8", parent=parent)
         self._desk, self._bridge = desk, bridge
-        self._asking = self._stale = False
+        self._question = Question(bridge, self._ask)
         self._oldest = Label(theme, role="number", token="amber", parent=self)
         self.head.addWidget(self._oldest)
         self.table: Table[UnsentRow] = Table(theme, _columns(desk), _key, row=30, name="unsent.title")
@@ -75,24 +75,14 @@ class UnsentPanel(Panel):
 
     def refresh(self, _changes: object = None) -> None:
         """Asks for the unsent rows anew, one question at a time; nothing while nobody looks."""
-        if not self.isVisible():
-            return
-        if self._asking:
-            self._stale = True
-            return
-        self._asking = True
-        self._bridge.ask(self._desk.ask(views.unsent), self._take, self._failed)
+        self._question.put()
+
+    def _ask(self) -> Asked | None:
+        return (self._desk.ask(views.unsent), self.show_rows) if self.isVisible() else None
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.refresh()
-
-    def _take(self, rows: object) -> None:
-        self._asking = False
-        self.show_rows(rows)
-        if self._stale:
-            self._stale = False
-            self.refresh()
 
     def show_rows(self, rows: object) -> None:
         """Takes the unsent rows, whatever their order."""
@@ -119,10 +109,6 @@ class UnsentPanel(Panel):
         if unsent != self._unsent:
             self._unsent = unsent
             self.refresh()
-
-    def _failed(self, error: BaseException) -> None:
-        self._asking = False
-        self._bridge.failed.emit(error)
 
     def _open(self, key: object) -> None:
         row = next((r for r in self._rows if _key(r) == key), None)

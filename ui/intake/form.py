@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from ui import figures
-from ui.bridge import Bridge
+from ui.bridge import Asked, Bridge, Question
 from ui.i18n import tr
 from ui.intake.draft import Draft
 from ui.intake.fields import FormFields
@@ -45,8 +45,7 @@ class IntakeForm(FormFields):
         self.call: CallRow | None = None
         self.first_at: dict[str, int] = {}
         self._opened: dict[tuple[Uid, str], tuple[Dot, ...]] = {}  # rivals a person has opened, by person and field
-        self._asking = False
-        self._stale = False
+        self._question = Question(bridge, self._ask, self.trouble.emit)
         self._used = True  # whether there may be anything to forget
         self._connect()
         self.retranslate()
@@ -196,30 +195,21 @@ class IntakeForm(FormFields):
 
     def refresh(self) -> None:
         """Ask for the incident anew; answers that are older than what is shown are not shown."""
+        self._question.put()
+
+    def _ask(self) -> Asked | None:
         if not self.draft.incident:
-            return
-        if self._asking:
-            self._stale = True
-            return
-        self._asking, self._stale = True, False
+            return None
         incident = self.draft.incident
         keys, pending = self.draft.keys, self.draft.pending
         settled = {name: keys[name] for name, line in self.lines.items() if line.unsaved and name not in pending}
         if self.point.unsaved and not pending & set(POINT):
             settled["lat"] = keys["lat"]
-        self.bridge.ask(
-            self.desk.ask(lambda db: views.incident(db, incident)),
-            lambda view: self._show(incident, view, settled),
-            self._not_read,
-        )
-
-    def _not_read(self, error: BaseException) -> None:
-        self._asking = False
-        self.trouble.emit(error)
+        asked = self.desk.ask(lambda db: views.incident(db, incident))
+        return asked, lambda view: self._show(incident, view, settled)
 
     def _show(self, incident: Uid, view: IncidentView | None, settled: Mapping[str, int]) -> None:
         """Show the record's word; `settled`: fields that were durable when it was asked for, with their keys so far."""
-        self._asking = False
         # Typed again while the answer was on its way: it is older than what stands in the form.
         still = {name for name, keys in settled.items() if keys == self.draft.keys[name]}
         if incident == self.draft.incident and view is not None:
@@ -238,8 +228,6 @@ class IntakeForm(FormFields):
             self._callback_face()
             self.sheet.update()
             self.view_changed.emit(view)
-        if self._stale:
-            self.refresh()
 
     def _note_times(self, view: IncidentView) -> None:
         for name in ("village", "type"):

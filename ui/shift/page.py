@@ -10,7 +10,7 @@ from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from ui import figures
-from ui.bridge import Bridge
+from ui.bridge import Asked, Bridge, Question
 from ui.shift.charts import Ecdf, HourBars, TypeMix
 from ui.shift.desks import DesksRow
 from ui.shift.figures import FigureStrip
@@ -51,7 +51,7 @@ class ShiftPage(QWidget):
         self._desk, self._bridge, self.theme = desk, bridge, theme
         self._rows: tuple[BoardRow, ...] = ()
         self._show = "all"
-        self._asking = self._stale = False
+        self._question = Question(bridge, self._ask)
         self._lead = False
         self._now = desk.clock.now_ms()
         self._link: LinkStatus | None = None
@@ -172,18 +172,17 @@ class ShiftPage(QWidget):
     # -------------------------------------------------- rows
     def refresh(self) -> None:
         """Asks for everything on the page in one read, one question at a time; nothing while no lead looks at it."""
+        self._question.put()
+
+    def _ask(self) -> Asked | None:
         if not self._lead or not self.isVisible():
-            return
-        if self._asking:
-            self._stale = True
-            return
-        self._asking = True
+            return None
         now = self._desk.clock.now_ms()
 
         def read(db: Any) -> tuple[object, ...]:
             return views.queue(db, now), views.board(db, now), views.conflicts(db), views.desks(db, now)
 
-        self._bridge.ask(self._desk.ask(read), self._take, self._failed)
+        return self._desk.ask(read), lambda rows: self.show_rows(*rows)
 
     def show_rows(
         self,
@@ -248,18 +247,6 @@ class ShiftPage(QWidget):
         self.queue.show_rows(shown)
         if self._queue_panel.count is not None:
             self._queue_panel.count.show_text(str(len(self._rows)))
-
-    def _take(self, answer: object) -> None:
-        self._asking = False
-        told, rows, conflicts, desks = cast("tuple[Any, Any, Any, Any]", answer)
-        self.show_rows(told, rows, conflicts, desks)
-        if self._stale:
-            self._stale = False
-            self.refresh()
-
-    def _failed(self, error: BaseException) -> None:
-        self._asking = False
-        self._bridge.failed.emit(error)
 
     def _changed(self, _changes: object) -> None:
         self.refresh()
