@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -16,7 +17,7 @@ from tests.store.desks import KEY, desk, desks, edits, opens, rings, rows
 from tests.waiting import wait_until
 from workstation.domain.merge import fold
 from workstation.domain.ops import OpInvalid
-from workstation.store import Changes, Connection, Store, StoreClosed, Tx, reads
+from workstation.store import Changes, Connection, Store, StoreClosed, StoreFailed, Tx, reads
 from workstation.store import store as store_module
 from workstation.store.cipher import connect
 
@@ -330,6 +331,51 @@ def test_a_fault_of_the_machine_is_told_in_words(tmp_path: Path) -> None:
         store.write(lambda tx: tx.db.execute("pragma max_page_count = 4294967294").fetchone()).result(10)
         store.write(opens("after")).result(10)
         assert store.vector() == {1: 2}
+        assert store.read(reads.broken_chains).result(10) == {}
+
+
+@pytest.mark.promise("D2")
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "with-another-act"])
+@pytest.mark.parametrize("stubborn", [False, True], ids=["unread", "caught"])
+def test_a_disk_that_fills_in_a_part_nobody_reads_ends_the_whole_act(
+    tmp_path: Path, stubborn: bool, beside: bool
+) -> None:
+    """SQLite takes the whole transaction back by itself: what the act wrote from then on would stand alone."""
+    with desk(tmp_path) as store:
+        store.write(opens()).result(10)
+        digest, inside, go = store.digest(), threading.Event(), threading.Event()
+        pages = store.write(lambda tx: tx.db.execute("pragma page_count").fetchone()[0]).result(10).value
+        store.write(lambda tx: tx.db.execute(f"pragma max_page_count = {pages + 2}").fetchone()).result(10)
+        steps: list[str] = []
+
+        def much(tx: Tx) -> None:
+            for n in range(200):
+                tx.append("incident.noted", opens(f"n{n}")(tx), {"text": "x" * 3000, "at": tx.now()})
+
+        def outer(tx: Tx) -> None:
+            steps.append("begun")
+            opens("before")(tx)
+            with contextlib.suppress(Exception) if stubborn else contextlib.nullcontext():
+                store.write(much)  # as an import does with a row whose outcome it looks at later
+            store.write(lambda tx: tx.db.execute("pragma max_page_count = 4294967294").fetchone())
+            steps.append("went on")
+            tx.set_meta("half", 1)
+            opens("after")(tx)
+
+        held = store.write(lambda tx: (inside.set(), go.wait(10)))
+        inside.wait(10)
+        acts = [store.write(outer), *([store.write(opens("neighbour"))] if beside else [])]
+        go.set()
+        held.result(10)
+        for act in acts:
+            with pytest.raises(StoreFailed):
+                act.result(10)
+        assert steps == ["begun"]
+        store.write(lambda tx: tx.db.execute("pragma max_page_count = 4294967294").fetchone()).result(10)
+        assert (store.vector(), store.digest()) == ({1: 1}, digest)
+        assert store.write(lambda tx: tx.meta("half")).result(10).value is None
+        assert [row["number"] for row in rows(store, "select number from incident")] == ["AMB-1-0001"]
+        store.write(opens("later")).result(10)
         assert store.read(reads.broken_chains).result(10) == {}
 
 

@@ -11,8 +11,10 @@ from workstation.domain.hlc import Clock, Hlc
 from workstation.domain.ids import NOBODY, Ids, Uid
 from workstation.domain.merge import LIFE, State
 from workstation.domain.ops import VERSION, Body, Dot, Effect, Op, OpInvalid, check
+from workstation.domain.sentence import say
 from workstation.store.batch import Batch, Held
 from workstation.store.cipher import Connection
+from workstation.store.errors import StoreFailed
 from workstation.store.ledger import Ledger
 
 T = TypeVar("T")
@@ -34,16 +36,27 @@ class Tx:
         self._ledger = ledger
         self._author = author
         self._batch = Batch(db, ledger, author.replica, held)
+        self._fault: BaseException | None = None
+
+    def whole(self) -> None:
+        """Raises what took the transaction back, where something did: SQLite does so by itself when the disk is full.
+
+        From then on each statement would stand alone, so an act that goes on is stopped here, whatever it caught.
+        """
+        if not self._db.in_transaction:
+            raise self._fault or StoreFailed(say("record.failing"))
 
     @property
     def db(self) -> Connection:
         """The rows with everything appended so far."""
+        self.whole()
         self._batch.flush()
         return self._db
 
     @property
     def settled(self) -> Connection:
         """The rows without what was appended since the last look: for reads that cannot depend on it."""
+        self.whole()
         return self._db
 
     def append(self, kind: str, entity: Uid, body: Body, person: Uid = NOBODY) -> Dot:
@@ -52,6 +65,7 @@ class Tx:
         A close or reopening takes along which of its like were seen here, unless the body says so. Raises OpInvalid
         where the body does not fit its kind or the entity is of another type.
         """
+        self.whole()
         known = check(kind, body)
         state = self._batch.state(entity)
         if state and state.type and known.entity and state.type != known.entity:
@@ -85,20 +99,24 @@ class Tx:
 
     def set_meta(self, name: str, value: str | int | float | bytes | None) -> None:
         """Keep a value beside the record on this machine alone."""
+        self.whole()
         self._db.execute("insert or replace into meta values (?, ?)", [name, value])
 
     def nested(self, act: Callable[[Tx], T]) -> T:
         """Run `act` so that its failure takes back what it appended, and nothing else."""
+        self.whole()
         self._batch.flush()
         mark, before = self._ledger.copy(), self._batch.changes
         self._db.execute("savepoint nested")
         try:
             value = act(self)
             self._batch.flush()
-        except BaseException:
+        except BaseException as error:
             # A full disk takes the whole transaction back by itself, and this point with it.
             if self._db.in_transaction:
                 self._db.execute("rollback to nested")
+            else:
+                self._fault = self._fault or error
             self._batch.discard()
             self._batch.changes = before
             self._ledger.put_back(mark)
@@ -110,5 +128,6 @@ class Tx:
 
     def seal(self) -> Changes:
         """Write what is left to write; what changed in all."""
+        self.whole()
         self._batch.flush()
         return self._batch.changes

@@ -335,10 +335,12 @@ class Writer:
 
 
 def _part(tx: Tx, fn: Callable[[Tx], T], future: Future[Written[T]]) -> None:
+    """Run a part of an act; raises only where its failure took the whole transaction back, read by somebody or not."""
     try:
         value = tx.nested(fn)
     except Exception as error:
         future.set_exception(error)
+        tx.whole()
     else:
         future.set_result(Written(value, replace(tx.seal(), local=True)))
 
