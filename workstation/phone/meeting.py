@@ -14,8 +14,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +30,8 @@ LOCK_FILE = "engine.lock"
 JOURNAL_FILE = "engine.journal"
 LOG_FILE = "engine.log"
 LOG_MOST = 1_000_000
+ANSWER_S = 2.0
+"""How long an engine may take to say who it is; it answers in milliseconds or stands still."""
 _ADDRESS_MOST = 100  # a path in AF_UNIX ends at 108 bytes
 
 
@@ -82,15 +85,41 @@ def read_runtime(folder: Path) -> Runtime | None:
         return None
 
 
-def connect(folder: Path) -> Connection[Any, Any] | None:
-    """A connection to the desk's engine, None when none answers."""
+def connect(folder: Path, within_s: float = ANSWER_S) -> Connection[Any, Any] | None:
+    """A connection to the desk's engine, None when none answers within `within_s`."""
     runtime = read_runtime(folder)
     if runtime is None:
         return None
     try:
-        return Client(runtime.address, authkey=bytes.fromhex(runtime.key))
-    except Exception:  # refused, gone, another key, half a handshake: all mean that no engine of ours is there
+        connection = _reached(runtime.address, within_s)
+    except Exception:  # refused, gone, a queue that is full: all mean that no engine of ours is there
         return None
+    # An engine that stands still lets everybody connect: the system does that, not the engine.
+    deadline = threading.Timer(within_s, shut, [connection])
+    deadline.start()
+    try:
+        if not connection.poll(within_s):
+            raise TimeoutError
+        answer_challenge(connection, bytes.fromhex(runtime.key))
+        deliver_challenge(connection, bytes.fromhex(runtime.key))
+    except Exception:  # silence, another key, half a handshake
+        connection.close()
+        return None
+    finally:
+        deadline.cancel()
+        deadline.join()
+    return connection
+
+
+def _reached(address: str, within_s: float) -> Connection[Any, Any]:
+    """A connection nothing was said on yet. Raises OSError."""
+    if sys.platform == "win32":
+        return Client(address)
+    with socket.socket(socket.AF_UNIX) as end:
+        end.settimeout(within_s)
+        end.connect(address)
+        end.setblocking(True)
+        return Connection(end.detach())
 
 
 def shut(connection: Connection[Any, Any]) -> None:
