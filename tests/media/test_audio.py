@@ -19,6 +19,7 @@ from tests.waiting import wait_until
 from workstation.demo.sound import PulseServer, Tap, level
 from workstation.demo.speech import RATE, Pcm, correlation, speech
 from workstation.domain.hlc import SystemClock
+from workstation.domain.sentence import NOTHING
 from workstation.phone.engine.audio import Audio, Device, open_audio
 from workstation.phone.engine.media import MediaSession
 from workstation.words import said
@@ -59,7 +60,7 @@ def call(sound: Audio, port: int) -> Iterator[MediaSession]:
 def test_speech_goes_both_ways_through_real_devices(cards: PulseServer) -> None:
     caller_says, desk_says = speech(CALLER), speech(DESK)
     with audio() as sound, voice(caller_says) as far, cards.record("headset.monitor") as ear:
-        assert sound.device == Device("microphone", "headset", False, "")
+        assert sound.device == Device("microphone", "headset", False, NOTHING)
         with call(sound, far.port) as session:
             wait_until(lambda: len(far.arrivals) > 20, 5.0, what="the desk sends")
             with cards.play(desk_says, "mic") as operator:
@@ -174,7 +175,7 @@ def test_a_device_that_is_not_there_is_named_with_those_that_are(cards: PulseSer
 
 def test_the_systems_own_choice_is_taken_when_none_is_named(cards: PulseServer) -> None:
     with audio(Chosen(input="", output="")) as sound:
-        assert sound.device == Device("default", "default", False, "")
+        assert sound.device == Device("default", "default", False, NOTHING)
 
 
 def test_no_card_at_all_is_a_sentence(sound: PulseServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -203,10 +204,10 @@ def test_null_audio_is_a_choice_and_said_so() -> None:
 
 
 def test_a_pair_of_files_takes_the_place_of_the_headset(tmp_path: Path) -> None:
-    said, heard = tmp_path / "said.wav", tmp_path / "heard.wav"
-    write_wav(said, speech(DESK))
+    spoken, heard = tmp_path / "spoken.wav", tmp_path / "heard.wav"
+    write_wav(spoken, speech(DESK))
     caller_says = speech(CALLER)
-    with audio(Chosen(input=f"file:{said},{heard}", output="")) as files, voice(caller_says) as far:
+    with audio(Chosen(input=f"file:{spoken},{heard}", output="")) as files, voice(caller_says) as far:
         assert files.device.null
         assert "WAV" in said(files.device.sentence, "id")
         with call(files, far.port) as session:
