@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from sync.protocol import Stored, pack
 from workstation.domain.hlc import HandClock
 from workstation.domain.ids import SeededIds, Uid
+from workstation.domain.ops import Op
 from workstation.store import Connection, Store, Tx
 
 KEY = bytes(range(32))
@@ -65,6 +67,11 @@ def edits(incident: Uid, **values: Any) -> Callable[[Tx], None]:
         tx.append("incident.edited", incident, {"set": {name: [value, seen[name]] for name, value in values.items()}})
 
     return act
+
+
+def stored(*ops: Op) -> list[Stored]:
+    """Ops as they come from a peer."""
+    return [Stored(op.replica, op.seq, pack(op)) for op in ops]
 
 
 def exchange(*stores: Store) -> None:
