@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec.structs import replace
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
 from ui import figures, keys
-from ui.actions import caps
 from ui.alarm import Alarm
+from ui.at_line import AtLine
 from ui.bridge import Bridge
 from ui.i18n import sentence_of
 from ui.shell import Shell
-from ui.softphone.strip import OnLine
-from ui.stages import stages
 from ui.theme import Theme
-from workstation.domain.rows import LinkStatus, Person, PhoneState
-from workstation.domain.sentence import Sentence, say
+from workstation.domain.rows import LinkStatus, Person
 from workstation.service import people
 from workstation.service.desk import Desk, Refused
 
@@ -57,13 +52,10 @@ class MainWindow(Shell):
     ) -> None:
         super().__init__(desk, bridge, theme, zone, parent)
         self.needs_sign_in = sign_in
-        self._asked_at = 0
-        self._line_was: PhoneState | None = None
-        self._held = False
-        self._line_stale = self._keys_stale = False
         self.started = False
         self._focus_before: QWidget | None = None
         self.alarm = Alarm(self.save, lambda what: self.trouble.tell("screen", what))
+        self.line = AtLine(self)
         keys.bind(self)
         self._connect()
         self.resize(1366, 768)
@@ -73,7 +65,7 @@ class MainWindow(Shell):
 
     def _connect(self) -> None:
         session = self.session
-        self.bridge.phone.connect(self._phone)
+        self.bridge.phone.connect(self.line.hear)
         self.bridge.link.connect(self._link)
         self.bridge.failed.connect(self._failed)
         self.banner.asked.connect(lambda: self.show_page("unsent"))
@@ -87,12 +79,7 @@ class MainWindow(Shell):
         self.strip.done.connect(self.done)
         self.gate.chosen.connect(lambda name: session.press(name, self.desk_page.form.filled))
         self.undo.taken_back.connect(session.take_back)
-        session.phase_changed.connect(self._phase)
         session.call_opened.connect(lambda offer: self.desk_page.form.open_call(offer))
-        session.call_known.connect(self._call_known)
-        session.typed.connect(self._typed)
-        session.taken_back.connect(self._taken_back)
-        session.asked.connect(self._asked)
         session.trouble.connect(self._failed)
         self.sign_in_page.signed_in.connect(self._signed_in)
         self.overlay.closed.connect(self.toggle_help)
@@ -112,14 +99,14 @@ class MainWindow(Shell):
             case "map":
                 self._follow_board(cast("MapPanel", page).show_board)
             case "shift":
-                self.shift_page.said.connect(lambda _sentence: self._refresh_keys())
+                self.shift_page.said.connect(lambda _sentence: self.refresh_keys())
         if name in OPENING:
             cast("CallsPage", page).opened.connect(self.open_incident)
 
     def _desk_made(self, page: DeskPage) -> None:
         form = page.form
         page.trouble.connect(self._failed)
-        form.view_changed.connect(lambda _view: self._form_changed())
+        form.view_changed.connect(lambda _view: self.line.form_changed())
         form.draft.saved.connect(lambda at: self.status.show_saved(at, form.draft.writing))
         page.incident_wanted.connect(self.open_incident)
         page.idle_board.counted.connect(lambda number, _late: self.sign_in_page.show_open(number))
@@ -135,7 +122,7 @@ class MainWindow(Shell):
         """Make the page of a call now that the window stands: the first answer must not wait for it."""
         self.pages["desk"]  # asking makes it
         self.lay_out()
-        self._refresh_keys()
+        self.refresh_keys()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -169,7 +156,7 @@ class MainWindow(Shell):
         if name == "shift":
             self.shift_page.person_changed()
         self.lay_out()
-        self._refresh_keys()
+        self.refresh_keys()
         self._focus_page()
 
     def _focus_page(self) -> None:
@@ -184,9 +171,8 @@ class MainWindow(Shell):
         table = next((view for view in page.findChildren(QTableView) if view.isVisibleTo(page)), None)
         (table or page).setFocus()
 
-    def _refresh_keys(self) -> None:
-        if self._held:
-            self._keys_stale = True
+    def refresh_keys(self) -> None:
+        if self.line.keeps_keys():
             return
         person = self.desk.person
         if self.pages.made("desk"):
@@ -218,132 +204,6 @@ class MainWindow(Shell):
         self.desk_page.form.forget()
         self.session.close()
 
-    # ---------------------------------------------------------------- the line
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """One word of the line changes many things; line and keys are shown once, when all have changed."""
-        if self._held:
-            yield
-            return
-        self._held, self._line_stale, self._keys_stale = True, False, False
-        try:
-            yield
-        finally:
-            self._held = False
-            if self._line_stale:
-                self._show_line()
-            if self._keys_stale:
-                self._refresh_keys()
-
-    def _phone(self, state: PhoneState) -> None:
-        with self._together():
-            self.session.take(state)
-            self._take(state)
-
-    def _take(self, state: PhoneState) -> None:
-        quiet = replace(state, rx_level=0.0, tx_level=0.0)
-        if quiet == self._line_was:
-            self.strip.levels(state)  # ten times a second while talking: nothing else is touched
-            return
-        self._line_was = quiet
-        self.status.show_phone(state)
-        if state.talking is None and self.undo.running:
-            self.undo.line_closed()
-        self._show_line()
-        self._refresh_keys()
-
-    def _show_line(self) -> None:
-        if self._held:
-            self._line_stale = True
-            return
-        session, now = self.session, self.desk.clock.now_ms()
-        state = session.state
-        call = None
-        if session.phase in ("talking", "wrap_up", "writing"):
-            view = self.desk_page.form.view
-            call = OnLine(
-                session.number, session.identity, session.dialled, session.earlier_24h,
-                view.row.number if view else "", session.ended_at, session.answered_at,
-            )  # fmt: skip
-        self.strip.show_state(state, call, now)
-        ring = session.front
-        if ring is not None and state is not None:
-            compact = session.is_talking()
-            self.ring.compact(compact)
-            self.ring.show_ring(
-                ring, len(state.ringing) - 1, now, self.desk.person is not None or not self.needs_sign_in
-            )
-        self.ring.setVisible(ring is not None)
-        self._show_clocks(now)
-        self.lay_out()
-
-    def _phase(self, phase: str) -> None:
-        form = self.desk_page.form
-        if phase == "idle":
-            form.forget()
-        elif phase == "wrap_up":
-            form.finish()
-        self.desk_page.set_busy(phase != "idle")
-        if phase == "talking":
-            if self.undo.running and not self.session.noise:
-                self.undo.stop()
-            self.show_page("desk")
-            form.go("village")
-        elif phase == "ringing" and self.page == "sign_in":
-            pass  # the sign-in page stays; F2 answers over it
-        elif phase == "idle" and not self.may_look:
-            self.show_page("sign_in")
-        self._show_line()
-        self._refresh_keys()
-
-    def _call_known(self) -> None:
-        with self._together():
-            self._know()
-
-    def _know(self) -> None:
-        session = self.session
-        self.desk_page.form.know(session.call)
-        self.desk_page.history.show_call(session.call, session.earlier, self.desk.clock.now_ms())
-        self.gate.show_type(session.type)
-        self._show_line()
-
-    def _form_changed(self) -> None:
-        self._show_line()
-        self._refresh_keys()
-
-    def _show_clocks(self, now_ms: int) -> None:
-        form, session = self.desk_page.form, self.session
-        if session.phase == "idle":
-            return
-        made = stages(session, form.view, form.first_at, self.desk.catalogue)
-        self.ribbon.show_stages(made, now_ms)
-        gate = next((stage for stage in made if stage.key == "gate"), None)
-        if gate is not None:
-            self.gate.clock.show_time(gate.words, gate.elapsed_s(now_ms) or 0.0, gate.target_s)
-
-    # ---------------------------------------------------------------- type by one key
-    def _typed(self, name: str) -> None:
-        self.trouble.dismiss()
-        self.undo.show_type(name, self.desk.clock.now_ms(), self.session.is_talking())
-        self.gate.show_type(name)
-        self.lay_out()
-        self._refresh_keys()
-
-    def _taken_back(self) -> None:
-        self.undo.stop()
-        self.gate.show_type("")
-        self.lay_out()
-        self._refresh_keys()
-
-    def _asked(self, name: str, why: str) -> None:
-        if why == "no_call_back":
-            words = say("trouble.ask_hang_up", key=caps("hang_up"))
-        else:
-            words = say("undo.ask", key=caps(name), type=Sentence(f"action.{name}"))
-        self._asked_at = self.desk.clock.now_ms()
-        self.trouble.tell("ask", words)
-        self.lay_out()
-
     # ---------------------------------------------------------------- news
     def _link(self, status: LinkStatus) -> None:
         self.status.show_link(status, self.desk.clock.now_ms())
@@ -362,7 +222,7 @@ class MainWindow(Shell):
         if self.session.phase != "idle" and self.ribbon.isVisible():
             self.ribbon.tick(now_ms)
         if self.gate.isVisible():
-            self._show_clocks(now_ms)
+            self.line.show_clocks(now_ms)
         if self.ring.isVisible():
             self.ring.tick(now_ms, self.desk.catalogue.target_s("answer"))
         if self.undo.running:
@@ -370,8 +230,8 @@ class MainWindow(Shell):
             if not self.undo.running:
                 self.session.forget_noise()
                 self.lay_out()
-                self._refresh_keys()
-        if self.trouble.kind == "ask" and now_ms - self._asked_at > ASK_MS:
+                self.refresh_keys()
+        if self.trouble.kind == "ask" and now_ms - self.line.asked_at > ASK_MS:
             self.trouble.dismiss()
             self.lay_out()
         page = self.pages[self.page]
@@ -391,14 +251,14 @@ class MainWindow(Shell):
     # ---------------------------------------------------------------- people
     def _signed_in(self, _person: Person) -> None:
         self.show_page("desk")
-        self._show_line()
+        self.line.show()
 
     def show_sign_in(self) -> None:
         self.page = "sign_in"
         self.rail.show_page("sign_in")
         self.pages.show("sign_in")
         self.lay_out()
-        self._refresh_keys()
+        self.refresh_keys()
 
     def sign_out(self) -> None:
         self.save()
@@ -434,7 +294,7 @@ class MainWindow(Shell):
         super().changeEvent(event)
         if event.type() == QEvent.Type.LanguageChange and hasattr(self, "deeds"):
             self.retranslate()
-            self._show_clocks(self.desk.clock.now_ms())
+            self.line.show_clocks(self.desk.clock.now_ms())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -98,7 +98,7 @@ def test_the_trouble_bar(screen: Screen, error: Refused | StoreFailed) -> None:
 
 def test_what_the_trouble_bar_asks(screen: Screen) -> None:
     bar = screen.window.trouble
-    screen.window._asked("prank", "")
+    screen.window.session.asked.emit("prank", "")
     asked = say("undo.ask", key=caps("prank"), type=Sentence("action.prank"))
     in_both(lambda: bar.head.text(), lambda: switch(screen), asked)
 
