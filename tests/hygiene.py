@@ -23,7 +23,7 @@ TOKEN = "TAHURI_TEST_RUN"
 #: Processes of Python itself that live as long as the interpreter does.
 _INTERPRETER_OWN = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 
-_GRACE_S = 3.0
+_GRACE_S = float(os.environ.get("TAHURI_TEST_GRACE_S", "3"))
 
 
 class OutsideLoopback(Exception):

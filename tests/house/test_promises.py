@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,45 +27,51 @@ def test_a_promise_listed_twice_is_refused(tmp_path: Path) -> None:
         promised(page)
 
 
-def account(tmp_path: Path, tests: str) -> tuple[int, str, str]:
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "promises.md").write_text("# P\n- **M1** One.\n- **S4** Two.\n")
-    folder = tmp_path / "tests"
-    (folder / "promises").mkdir(parents=True)
+Account = Callable[[str], tuple[int, str, str]]
+
+# Tests of a project that promises M1 and S4, and what the account says of them.
+COUNTED = [
+    ("@pytest.mark.promise('M1', 'S4')\ndef test_a(): pass\n", 0, []),
+    ("@pytest.mark.promise('M1')\ndef test_a(): pass\n", 1, ["S4"]),
+    ("pytestmark = pytest.mark.promise('S4')\n# @pytest.mark.promise('M1')\ndef test_a(): pass\n", 1, ["M1"]),
+    ("@pytest.mark.promise('M1')\ndef no_test(): pass\n", 1, ["M1", "S4"]),
+]
+UNKNOWN = "@pytest.mark.promise('M1', 'S4', 'X9')\ndef test_a(): pass\n"
+UNREADABLE = "import no_such_module\n"
+
+
+def begun(folder: Path, tests: str) -> subprocess.Popen[str]:
+    """The account of a small project with these tests, under way."""
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "promises.md").write_text("# P\n- **M1** One.\n- **S4** Two.\n")
+    place = folder / "tests"
+    (place / "promises").mkdir(parents=True)
     for name in ("__init__.py", "__main__.py"):
-        (folder / "promises" / name).write_text((ROOT / "tests" / "promises" / name).read_text())
-    (folder / "__init__.py").write_text("")
-    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
-    (folder / "test_it.py").write_text("import pytest\n" + tests)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.promises", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+        (place / "promises" / name).write_text((ROOT / "tests" / "promises" / name).read_text())
+    (place / "__init__.py").write_text("")
+    (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    (place / "test_it.py").write_text("import pytest\n" + tests)
+    command = [sys.executable, "-m", "tests.promises", "--json"]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize(
-    ("tests", "code", "missing"),
-    [
-        ("@pytest.mark.promise('M1', 'S4')\ndef test_a(): pass\n", 0, []),
-        ("@pytest.mark.promise('M1')\ndef test_a(): pass\n", 1, ["S4"]),
-        ("pytestmark = pytest.mark.promise('S4')\n# @pytest.mark.promise('M1')\ndef test_a(): pass\n", 1, ["M1"]),
-        ("@pytest.mark.promise('M1')\ndef no_test(): pass\n", 1, ["M1", "S4"]),
-    ],
-)
-def test_the_account_counts_collected_tests_only(tmp_path: Path, tests: str, code: int, missing: list[str]) -> None:
-    got, out, _ = account(tmp_path, tests)
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """Code, output and complaints of the account for each of the projects above; all were counted side by side."""
+    projects = [*(tests for tests, _, _ in COUNTED), UNKNOWN, UNREADABLE]
+    running = {tests: begun(tmp_path_factory.mktemp("promises") / "project", tests) for tests in projects}
+    said = {tests: process.communicate(timeout=120) for tests, process in running.items()}
+    return lambda tests: (running[tests].returncode, *said[tests])
+
+
+@pytest.mark.parametrize(("tests", "code", "missing"), COUNTED)
+def test_the_account_counts_collected_tests_only(account: Account, tests: str, code: int, missing: list[str]) -> None:
+    got, out, _ = account(tests)
     assert (got, json.loads(out)) == (code, {"promised": 2, "tested": 2 - len(missing), "missing": missing})
 
 
-def test_a_promise_nobody_made_and_a_broken_test_file_fail(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    code, _, err = account(tmp_path / "a", "@pytest.mark.promise('M1', 'S4', 'X9')\ndef test_a(): pass\n")
+def test_a_promise_nobody_made_and_a_broken_test_file_fail(account: Account) -> None:
+    code, _, err = account(UNKNOWN)
     assert code == 1 and "X9" in err
-    code, _, err = account(tmp_path / "b", "import no_such_module\n")
+    code, _, err = account(UNREADABLE)
     assert code == 2 and "no_such_module" in err
