@@ -17,8 +17,8 @@ from workstation.demo.process import PeerFailed, PeerMissing
 from workstation.demo.sound import PulseServer, level, wait_heard
 from workstation.demo.speech import RATE, Pcm, correlation, speech
 
-CALLER = "Ada kebakaran rumah di dekat pasar, tolong cepat, apinya sudah besar."
-DESK = "Satu satu dua, di mana lokasi kejadian, dan apa yang terjadi di sana."
+CALLER = "Ada kebakaran di pasar, tolong, apinya besar."
+DESK = "Satu satu dua, apa yang terjadi di sana?"
 
 
 def test_a_caller_and_a_foreign_desk_hear_each_other(pbx: Pbx, tmp_path: Path) -> None:
