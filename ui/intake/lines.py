@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QIntValidator, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFocusEvent, QIntValidator, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from ui import figures, icons
@@ -54,9 +54,11 @@ class FieldLine(QLineEdit):
         self._tag = ""
         self._tag_icon = ""
         self._tag_token = "text3"
+        self._tag_shown = self._icon_shown = ""  # what of the tag there is room for
         self.setMaxLength(MOST)
         self.textEdited.connect(self._typed)
         self.textChanged.connect(lambda _text: self._tone())
+        self.textChanged.connect(lambda _text: self._room())
         theme.changed.connect(self.restyle)
         self.restyle()
         self.retranslate()
@@ -130,10 +132,21 @@ class FieldLine(QLineEdit):
             self.update()
 
     def _room(self) -> None:
-        wide = 0
-        if self._tag and self.theme.scale < 1.25:
-            wide = round(marks.text_width(self.theme, self._tag, "small")) + self.theme.px(30 if self._tag_icon else 12)
+        """Give the tag the room at the right end that the text leaves; the word goes before the icon does."""
+        theme, wide = self.theme, 0
+        self._tag_shown = self._tag if theme.scale < 1.25 else ""
+        if self._tag_shown:
+            icon = theme.px(18) if self._tag_icon else 0
+            left = self.width() - 2 * theme.px(8) - self.fontMetrics().horizontalAdvance(self.text()) - theme.px(12)
+            wide = round(theme.width(self._tag, "minor_strong")) + icon + theme.px(4)
+            if wide > left:
+                self._tag_shown, wide = "", icon if icon <= left else 0
+        self._icon_shown = self._tag_icon if self._tag_shown or wide else ""
         self.setTextMargins(0, 0, wide, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._room()
 
     def _hint_text(self) -> str:
         return tr(self._hint) if self._hint else ""
@@ -192,16 +205,16 @@ class FieldLine(QLineEdit):
             left = self.width() - marks.keycap_width(theme, cap) - theme.px(8)
             marks.paint_keycap(QPainter(self), theme, left, self.height() / 2, cap, "amber", "amber")
             return
-        if not self._tag or theme.scale >= 1.25:
+        if not self._tag_shown and not self._icon_shown:
             return
         painter = QPainter(self)
         box = QRectF(0, 0, self.width() - theme.px(10), self.height())
-        wide = marks.paint_text(painter, theme, box, self._tag, "minor_strong", self._tag_token, marks.RIGHT)
-        if self._tag_icon:
+        wide = marks.paint_text(painter, theme, box, self._tag_shown, "minor_strong", self._tag_token, marks.RIGHT)
+        if self._icon_shown:
             side = theme.px(14)
-            left = box.right() - wide - side - theme.px(6)
+            left = box.right() - wide - side - (theme.px(6) if wide else 0)
             icons.paint_icon(
-                painter, theme, self._tag_icon, QRectF(left, (self.height() - side) / 2, side, side), "text2"
+                painter, theme, self._icon_shown, QRectF(left, (self.height() - side) / 2, side, side), "text2"
             )
 
 
