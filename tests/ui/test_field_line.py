@@ -16,7 +16,7 @@ from ui.theme import Theme
 def test_a_tag_gives_way_to_what_stands_in_the_field(
     theme: Theme, qtbot: QtBot, tag: str, icon: str, wide: int
 ) -> None:
-    line = FieldLine(theme, "callback", "form.call_back")
+    line = FieldLine(theme, "callback", "form.callback")
     qtbot.addWidget(line)
     line.setFixedWidth(wide)
     line.show()
