@@ -14,7 +14,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ui import figures
-from ui.bridge import Bridge
+from ui.bridge import Asked, Bridge, Question
 from ui.i18n import said, tr
 from ui.theme import Theme
 from ui.widgets.basic import Label, Panel
@@ -117,9 +117,9 @@ class DoctorPage(QWidget):
 
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._desk, self._bridge = desk, bridge
+        self._desk = desk
         self._skewed: Sequence[SkewedDesk] = ()
-        self._asking = self._stale = False
+        self._question = Question(bridge, self._question_now)
         self._phone: PhoneState | None = None
         self._link = desk.status.status() if desk.status is not None else None
         panel = Panel(theme, "doctor.title", "Alt 9")
@@ -161,25 +161,14 @@ class DoctorPage(QWidget):
 
     def _ask(self, _changes: object = None) -> None:
         """Ask whose clock ran ahead, one question at a time; nothing while nobody looks."""
-        if not self.isVisible():
-            return
-        if self._asking:
-            self._stale = True
-            return
-        self._asking = True
-        self._bridge.ask(self._desk.ask(views.skewed), self._take, self._failed)
+        self._question.put()
+
+    def _question_now(self) -> Asked | None:
+        return (self._desk.ask(views.skewed), self._take) if self.isVisible() else None
 
     def _take(self, rows: object) -> None:
-        self._asking = False
         self._skewed = cast("Sequence[SkewedDesk]", rows)
         self._lay()
-        if self._stale:
-            self._stale = False
-            self._ask()
-
-    def _failed(self, error: BaseException) -> None:
-        self._asking = False
-        self._bridge.failed.emit(error)
 
     def _lay(self) -> None:
         if self.isVisible() or not self.table.rows.rowCount():

@@ -50,7 +50,7 @@ class BoardPanel(QFrame):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._desk, self._bridge, self.theme, self._idle = desk, bridge, theme, idle
+        self._desk, self.theme, self._idle = desk, theme, idle
         self._words = IncidentWords(desk)
         self._rows: tuple[BoardRow, ...] = ()
         self._show = Show.ALL

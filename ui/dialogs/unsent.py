@@ -55,7 +55,7 @@ class UnsentPanel(Panel):
 
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "unsent.title", "Alt 8", parent=parent)
-        self._desk, self._bridge = desk, bridge
+        self._desk = desk
         self._question = Question(bridge, self._ask)
         self._oldest = Label(theme, role="number", token="amber", parent=self)
         self.head.addWidget(self._oldest)

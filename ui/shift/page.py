@@ -48,14 +48,14 @@ class ShiftPage(QWidget):
 
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._desk, self._bridge, self.theme = desk, bridge, theme
+        self._desk, self.theme = desk, theme
         self._rows: tuple[BoardRow, ...] = ()
         self._show = "all"
         self._question = Question(bridge, self._ask)
         self._lead = False
         self._now = desk.clock.now_ms()
         self._link: LinkStatus | None = None
-        self._build()
+        self._build(bridge)
         bridge.changed.connect(self._changed)
         bridge.link.connect(self._heard)
         theme.changed.connect(self._measure)
@@ -63,14 +63,14 @@ class ShiftPage(QWidget):
         self.person_changed()
 
     # -------------------------------------------------- build
-    def _build(self) -> None:
+    def _build(self, bridge: Bridge) -> None:
         theme = self.theme
         self.figures = FigureStrip(theme)
         self.bars, self.ecdf, self.mix = HourBars(theme), Ecdf(theme), TypeMix(self._desk, theme)
         self._notes = [Label(theme, role="small", token="text3") for _ in range(3)]
         self._offline = Label(theme, role="small", token="amber")
         self.queue = self._make_queue()
-        self.settle = SettlePanel(self._desk, self._bridge, theme)
+        self.settle = SettlePanel(self._desk, bridge, theme)
         self.settle.said.connect(self.said)
         self.desks = DesksRow(theme)
         page = QWidget()
