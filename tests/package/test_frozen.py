@@ -69,6 +69,7 @@ def test_nothing_came_along_from_the_build_machine(desk: Path) -> None:
 def test_it_carries_resources_and_no_tests(desk: Path) -> None:
     names = files(desk)
     assert any(name.endswith("resources/forms/types.toml") for name in names)
+    assert "_internal/shiboken6/files.dir/signature_bootstrap.pyc" in names, "else unzipped and compiled at every start"
     assert not [name for name in names if "resources/setup" in name or "/tests/" in name or "workstation/demo" in name]
 
 
