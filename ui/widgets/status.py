@@ -68,7 +68,10 @@ class StatusBar(QStatusBar):
         self.w_saved = Word(theme, "disk")
         self.w_sound = Word(theme, "headset")
         self.w_clock = Word(theme, "clock")
-        for part in (self.w_link, self.w_saved, self.w_sound, self.w_clock):
+        self.w_plain = Word(theme, "warn")
+        self.w_plain.hide()
+        self.plain = False
+        for part in (self.w_plain, self.w_link, self.w_saved, self.w_sound, self.w_clock):
             self.addWidget(part)
         self.cap = Keycap(theme, caps("help"))
         self.help = Label(theme, "action.help", role="body", token="text2")
@@ -92,6 +95,11 @@ class StatusBar(QStatusBar):
         self.phone = phone
         self.tick(self.now_ms)
 
+    def show_plain(self, plain: bool) -> None:
+        """Say, or not, that whoever takes this machine's disk can read the record (promise D1)."""
+        self.plain = plain
+        self.tick(self.now_ms)
+
     def show_saved(self, saved_at: int | None, saving: bool, failed: bool = False) -> None:
         self.saved_at, self.saving, self.not_saved = saved_at or self.saved_at, saving, failed
         self.tick(self.now_ms)
@@ -100,6 +108,9 @@ class StatusBar(QStatusBar):
         self.now_ms = now_ms or self.now_ms
         self._say_link()
         self._say_saved()
+        self.w_plain.setVisible(self.plain)
+        if self.plain:
+            self.w_plain.say(tr("status.plain"), "amber")
         if self.phone is None or self.phone.line == "off" or self.phone.null_device:
             null = self.phone is not None and self.phone.null_device
             self.w_sound.say(tr("status.no_sound"), "amber" if null else "text2", "headset-off")
