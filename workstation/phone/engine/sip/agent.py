@@ -20,6 +20,7 @@ from workstation.domain.sentence import NOTHING, Sentence
 from workstation.phone.meeting import PortTaken
 from workstation.phone.settings import PhoneSettings, read_peer, split_host
 
+from .ended import EndedCalls
 from .flow import Flow, TcpFlow, UdpSocket
 from .message import Message, has_tag, read, tag
 from .registration import Registration, Standing
@@ -29,6 +30,7 @@ from .transaction import ServerTransaction, Timers, Transactions
 log = logging.getLogger("tahuri.phone")
 
 SESSIONS_MOST = 200
+"""Calls that ring or talk at once; beyond it one more is sent away (486)."""
 CONNECTIONS_MOST = 32
 
 
@@ -63,6 +65,7 @@ class Agent:
         self._peers = [read_peer(peer) for peer in settings.peers]
         self._registrar: tuple[str, int] | None = None
         self._sessions: dict[tuple[str, str], Session] = {}
+        self._ended = EndedCalls(self.transactions.timers.give_up)
         self._udp: UdpSocket | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[TcpFlow] = set()
@@ -96,6 +99,7 @@ class Agent:
         """Sign off, close the ports, stop every timer."""
         await self.registration.stop()
         self.transactions.stop()
+        self._ended.clear()
         if self._server is not None:
             self._server.close()
         for connection in list(self._connections):
@@ -113,7 +117,8 @@ class Agent:
         if not message.is_request:
             self.transactions.response(message)
             return
-        session = self._sessions.get((message.call_id, tag(message.first("to"))))
+        dialog = message.call_id, tag(message.first("to"))
+        session = self._sessions.get(dialog) or self._ended.get(dialog)
         if not self._trusted(flow) and session is None:
             self._listener.scanner(f"{flow.peer[0]}:{flow.peer[1]}", message.method[:20])
             return
@@ -185,9 +190,8 @@ class Agent:
 
     def forget(self, session: Session) -> None:
         """The session is over; late requests to it are still answered for as long as a peer may repeat them."""
-        wait = self.transactions.timers.give_up
-        key = (session.call_id, session.local_tag)
-        asyncio.get_running_loop().call_later(wait, self._sessions.pop, key, None)
+        self._sessions.pop((session.call_id, session.local_tag), None)
+        self._ended.keep(session)
 
     # ---------------------------------------------------------------- whom we know, and how to reach them
     def _trusted(self, flow: Flow) -> bool:
