@@ -17,6 +17,8 @@ from workstation.domain.sentence import Sentence, say
 if TYPE_CHECKING:
     from ui.main_window import MainWindow
 
+TRIES = 5
+
 
 class AtLine:
     """Carries each word of the line and of the call at hand to the parts of `window` that show it."""
@@ -25,6 +27,7 @@ class AtLine:
         self.window, self.session = window, window.session
         self.asked_at = 0  # when a key that asks first was pressed, ms
         self._was: PhoneState | None = None
+        self._tries = 0  # how often the newest word of the line is still to be shown, where showing it failed
         self._held = self._line_stale = self._keys_stale = False
         session = self.session
         session.phase_changed.connect(self._phase)
@@ -49,16 +52,31 @@ class AtLine:
             yield
         finally:
             self._held = False
-            if self._line_stale:
-                self.show()
-            if self._keys_stale:
-                self.window.refresh_keys()
+            try:
+                # The keys first: whatever can't be painted, F2 answers.
+                if self._keys_stale:
+                    self.window.refresh_keys()
+            finally:
+                if self._line_stale:
+                    self.show()
 
     def hear(self, state: PhoneState) -> None:
         """A new word of the line."""
+        self._tries = TRIES
         with self._together():
             self.session.take(state)
             self._take(state)
+        self._tries = 0
+
+    def again(self) -> None:
+        """Show once more what could not be shown when it was said; the window asks every second, for some seconds."""
+        if not self._tries or self.session.state is None:
+            return
+        self._tries -= 1
+        self._was = None
+        with self._together():
+            self._take(self.session.state)
+        self._tries = 0
 
     def _take(self, state: PhoneState) -> None:
         quiet = replace(state, rx_level=0.0, tx_level=0.0)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
 from ui import figures, keys
+from ui.actions import PAGES
 from ui.alarm import Alarm
 from ui.at_line import AtLine
 from ui.bridge import Bridge
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tahuri.ui")
 ASK_MS = 5000
+SPARE_MS = 400
 OPENING = ("calls", "board", "map", "shift")  # the pages on which an incident can be opened
 OF_A_CALL = ("ringing", "talking", "wrap_up")  # the phases whose form is there for whoever sits here (promise P2)
 
@@ -56,10 +58,13 @@ class MainWindow(Shell):
         self._focus_before: QWidget | None = None
         self.alarm = Alarm(self.save, lambda what: self.trouble.tell("screen", what))
         self.line = AtLine(self)
+        self._spare = QTimer(self, interval=SPARE_MS)
+        self._spare.timeout.connect(self._make_one_more)
         keys.bind(self)
         self._connect()
         self.resize(1366, 768)
         self.retranslate()
+        self.status.show_plain(desk.settings.store.plain)
         self.show_page("desk" if self.may_look else "sign_in")
         self._second(desk.clock.now_ms())
 
@@ -119,10 +124,23 @@ class MainWindow(Shell):
         show(board.open_rows)
 
     def complete(self) -> None:
-        """Make the page of a call now that the window stands: the first answer must not wait for it."""
+        """Make the page of a call now that the window stands; the others follow while nobody is on the line."""
         self.pages["desk"]  # asking makes it
         self.lay_out()
         self.refresh_keys()
+        self._spare.start()
+
+    def _make_one_more(self) -> None:
+        """Make a page that nobody asked for yet, so that its key finds it there; each is a moment's work."""
+        name = next((name for name in (*PAGES, "check") if not self.pages.made(name)), None)
+        if name is None:
+            self._spare.stop()
+        elif self.session.phase == "idle":
+            try:
+                self.pages[name]
+            except Exception:
+                self._spare.stop()  # its own key will say so
+                log.exception("the page %s could not be made ahead", name)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -149,6 +167,7 @@ class MainWindow(Shell):
             name = "sign_in"
         if name != self.page:
             self.save()
+        self.pages[name]  # one that can't be made leaves the window as it is
         self.page = name
         self.overlay.hide()
         self.pages.show(name)
@@ -243,6 +262,7 @@ class MainWindow(Shell):
             page.tick(now_ms)
 
     def _second(self, now_ms: int) -> None:
+        self.line.again()
         self.wall.second(now_ms)
         self.ring_wall.second(now_ms)
         self.status.show_saved(None, self.writing, self.status.not_saved and self.writing)
@@ -315,6 +335,7 @@ class MainWindow(Shell):
         self.save()
         self.started = False
         self.ticker.stop()
+        self._spare.stop()
         self.alarm.disarm()
         self.undo.stop()
         super().closeEvent(event)

@@ -8,7 +8,10 @@ from PySide6.QtWidgets import QWidget
 
 
 class Pages:
-    """Page by name, made by `make` when first asked for; `told` hears of each once, so that it can be connected."""
+    """Page by name, made by `make` when first asked for; `told` hears of each once, so that it can be connected.
+
+    A page that can't be made raises what went wrong, and is tried again when it is next asked for.
+    """
 
     def __init__(self, make: Callable[[str], QWidget], told: Callable[[str, QWidget], None]) -> None:
         self._make, self._told = make, told
@@ -19,7 +22,12 @@ class Pages:
         if page is None:
             page = self._made[name] = self._make(name)
             page.hide()
-            self._told(name, page)
+            try:
+                self._told(name, page)
+            except BaseException:
+                del self._made[name]
+                page.deleteLater()
+                raise
         return page
 
     def made(self, name: str) -> bool:

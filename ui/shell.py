@@ -46,7 +46,7 @@ class Shell(QMainWindow):
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, zone: tzinfo, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.desk, self.bridge, self.theme, self.zone = desk, bridge, theme, zone
-        self.page = "desk"
+        self.page = "sign_in"  # always one that is made: the window is laid out and ticks with it
         self.ticker = Ticker(desk.clock, self)
         self.session = LineSession(desk, bridge, self)
         self.deeds = Deeds(self)
