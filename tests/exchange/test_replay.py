@@ -20,14 +20,14 @@ from workstation.exchange import replay as replaying
 from workstation.exchange.mapping import MappingWrong, TableMap, Unreadable, load, point
 from workstation.exchange.replay import CutOff, Outcome, replay
 from workstation.exchange.replay import Step as Progress
-from workstation.exchange.table import read
-from workstation.service import views
+from workstation.exchange.table import Table, read
+from workstation.service import dispatch, views
 from workstation.service.desk import Desk
 from workstation.store import Store, StoreFailed
 
 SAMPLE = Path(__file__).with_name("sample_fire_calls.csv")
 MAPPING = load(resources.path("imports/datasf_fire.toml"))
-CHECKPOINT = f"replay.datasf.{hashlib.sha256(SAMPLE.read_bytes()).hexdigest()}"
+CHECKPOINT = replaying.checkpoint_of(hashlib.sha256(SAMPLE.read_bytes()).hexdigest(), MAPPING)
 REAL = Path(
     os.environ.get("TAHURI_FIRE_CALLS") or Path(__file__).parents[3] / "shared" / "data" / "sf_fire_calls_2020.csv"
 )
@@ -121,6 +121,60 @@ def test_the_same_call_in_another_file_is_not_imported_twice(desk: Desk, tmp_pat
     longer.write_text(SAMPLE.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     told = replay(desk, longer, MAPPING)
     assert (told.already, told.calls, told.rejected != []) == (5, 0, True)
+    assert desk.store.vector() == before
+
+
+def test_a_corrected_file_brings_the_units_that_stayed_out(desk: Desk, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    source = SAMPLE.read_text(encoding="utf-8")
+    assert source.count("01/02/2021 11:59:55 PM") == 1  # the second unit of the first call
+    broken.write_text(source.replace("01/02/2021 11:59:55 PM", "soon"), encoding="utf-8")
+    told = replay(desk, broken, MAPPING)
+    assert (told.calls, told.assignments, {item.row for item in told.rejected}) == (5, 5, {4, *BROKEN})
+    (first,) = stamps(desk, "210020001")
+    told = replay(desk, SAMPLE, MAPPING)
+    assert (told.already, told.calls, told.incidents, told.assignments) == (5, 0, 0, 1)
+    kept, added = stamps(desk, "210020001")
+    assert kept == first
+    assert added == (
+        "T01", Step.DONE, at("2021-01-02T23:59:05"), at("2021-01-02T23:59:55"), None, at("2021-01-03T00:40:00")
+    )  # fmt: skip
+    before = desk.store.vector()
+    for file in (SAMPLE, broken):
+        told = replay(desk, file, MAPPING)
+        assert (told.already, told.assignments) == (5, 0)
+    assert desk.store.vector() == before
+
+
+def test_a_corrected_mapping_brings_what_the_first_could_not_read(desk: Desk) -> None:
+    told = replay(desk, SAMPLE, replace(MAPPING, times=MAPPING.times[:1]))
+    assert (told.calls, 13 in {item.row for item in told.rejected}) == (4, True)
+    told = replay(desk, SAMPLE, MAPPING)
+    assert (told.already, told.calls, told.assignments) == (4, 1, 1)
+
+
+def test_a_missing_unit_that_is_refused_is_named_alone(desk: Desk, tmp_path: Path) -> None:
+    replay(desk, SAMPLE, MAPPING)
+    longer = tmp_path / "longer.csv"
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)
+    longer.write_text("".join([*lines, lines[1].replace("E01", "E" * 101)]), encoding="utf-8")
+    told = replay(desk, longer, MAPPING)
+    assert {item.row for item in told.rejected} == {14, *BROKEN}
+    assert (told.already, told.assignments) == (4, 0)
+
+
+def test_a_unit_someone_has_sent_meanwhile_is_not_sent_twice(desk: Desk, tmp_path: Path) -> None:
+    """The call is open; the file of tomorrow has a unit that an operator wrote down by hand."""
+    replay(desk, SAMPLE, MAPPING)
+    uid = incidents(desk)["datasf:210020005"].row.uid
+    dispatch.plan(desk, uid, [dispatch.Plan("damkar", MAPPING.channel, "E07")]).result()
+    before = desk.store.vector()
+    longer = tmp_path / "longer.csv"
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert ",E05," in lines[7]
+    longer.write_text("".join([*lines, lines[7].replace("E05", "E07")]), encoding="utf-8")
+    told = replay(desk, longer, MAPPING)
+    assert (told.already, told.assignments, {item.row for item in told.rejected}) == (5, 0, set(BROKEN))
     assert desk.store.vector() == before
 
 
@@ -255,6 +309,78 @@ def test_broken_bytes_cost_their_own_row(tmp_path: Path) -> None:
     table = read(file, MAPPING)
     assert (2, "address: not UTF-8 text") in [(item.row, item.reason) for item in table.rejected]
     assert table.rows == 12 and len(table.calls) == 5
+
+
+HEAD = "Call Number,Unit ID,Received DtTm,Call Type\n"
+
+
+def a_table(folder: Path, *lines: str, head: str = HEAD) -> Table:
+    file = folder / "table.csv"
+    with file.open("w", encoding="utf-8", newline="") as out:
+        out.write(head + "".join(lines))
+    return read(file, MAPPING)
+
+
+def row(number: int, kind: str = "Alarms", end: str = "\n") -> str:
+    return f"{number},U{number},01/03/2021 01:00:00 PM,{kind}{end}"
+
+
+def numbers(table: Table) -> list[int]:
+    return sorted(int(call.number) for call in table.calls)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [row(number) for number in range(4, 401)],  # it never closes
+        [row(4, '"Alarms"'), row(5)],  # it closes at the next value in quotes, the count of columns is right
+        [row(4, '"Alarms, of smoke"'), row(5)],
+        [row(number, "Alarms" + "x" * 600) for number in range(4, 16)],  # the value is over its bound
+        [row(4, "x" * 200_000), row(5)],  # the reader itself gives up
+        [row(number, "") for number in range(4, 4000)],  # more lines than any record has
+        [row(4), '5,U5,01/03/2021 01:00:00 PM,"Alarms\nof smoke"\n'],  # another whose quotes are right
+        [row(4, '"Alarms'), row(5, '"Alarms'), row(6)],  # more of the same
+        [],
+    ],
+)
+def test_a_stray_quote_costs_its_own_line(tmp_path: Path, after: list[str]) -> None:
+    table = a_table(tmp_path, row(2), row(3, '"Alarms'), *after)
+    lost = {place for place, line in enumerate(after, 4) if line.count('"') % 2 or len(line) > 5000}
+    assert {item.row for item in table.rejected} == {3, *lost}
+    assert numbers(table) == [2, *(place for place in range(4, 4 + len(after)) if place not in lost)]
+    assert table.rows == 2 + len(after)
+    assert "quote" in table.rejected[0].reason or not after
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_break_within_quotes_is_part_of_its_value(tmp_path: Path, end: str) -> None:
+    table = a_table(
+        tmp_path, row(2, f'"Alarms{end}of ""smoke"", {end}{end}and fire"', end), row(6, end=end), row(7, end="")
+    )
+    assert (table.rows, table.rejected, numbers(table)) == (3, [], [2, 6, 7])
+    assert table.calls[0].words["type"] == f'Alarms{end}of "smoke", {end}{end}and fire'
+    assert [call.units[0].row for call in table.calls] == [2, 6, 7]
+
+
+def test_a_row_is_numbered_by_its_line_in_the_file(tmp_path: Path) -> None:
+    table = a_table(
+        tmp_path, "\n", row(4, '"Alarms\nof smoke"'), "\n", "\n", "8,U8,soon,Alarms\n", row(9), head="\n" + HEAD
+    )
+    assert {item.row: item.reason for item in table.rejected}.keys() == {8}
+    assert [call.units[0].row for call in table.calls] == [4, 9]
+    assert table.rows == 3
+
+
+def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path) -> None:
+    for quote in ("", '"'):
+        table = a_table(tmp_path, row(2), f"3,U3,01/03/2021 01:00:00 PM,{quote}", "x," * 4_000_000 + "\n", row(4))
+        assert ([item.row for item in table.rejected], numbers(table), table.rows) == ([3], [2, 4], 3)
+
+
+@pytest.mark.parametrize("head", [HEAD.replace("Call Type", '"Call Type'), HEAD.replace("Call Type", "x" * 200_000)])
+def test_a_header_that_cannot_be_read_is_refused(tmp_path: Path, head: str) -> None:
+    with pytest.raises(MappingWrong):
+        a_table(tmp_path, row(2), row(3), head=head)
 
 
 def test_speed_keeps_the_records_own_pace(desk: Desk) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct, field
 
 from workstation.domain.ids import Uid
@@ -25,7 +26,10 @@ TOLD_EVERY_S = 0.5
 
 
 class Outcome(Struct):
-    """What a replay did. `already` are calls an earlier run brought; `rejected` rows stay out of the record."""
+    """What a replay did. `rows` counts good and rejected ones; `rejected` rows stay out of the record.
+
+    `already` are calls an earlier run brought; units it had not are added to them and counted in `assignments`.
+    """
 
     rows: int = 0
     calls: int = 0
@@ -54,9 +58,7 @@ class Written(Struct, frozen=True):
     calls: int = 0
     incidents: int = 0
     assignments: int = 0
-
-
-NOTHING = Written()
+    already: int = 0
 
 
 class CutOff(Exception):
@@ -88,14 +90,14 @@ def replay(
     """Feed a file of call records to a desk.
 
     One transaction a call holds all its ops and the checkpoint, so that a run that was cut off goes on where it stopped
-    and a second run imports nothing twice. `speed` 0 = as fast as the disk; else record seconds that pass in one
-    second, kept by `pause(seconds)`. Raises OSError, `MappingWrong`, and `CutOff` where the machine could not keep the
-    record; a refused row or call is in `rejected`.
+    and a second run imports nothing twice. A corrected file, or a corrected mapping, brings what was left out. `speed`
+    0 = as fast as the disk; else record seconds that pass in one second, kept by `pause(seconds)`. Raises OSError,
+    `MappingWrong`, and `CutOff` where the machine could not keep the record; a refused row or call is in `rejected`.
     """
     start_s = desk.clock.monotonic_s()
     table = read(file, mapping)
     outcome = Outcome(rows=table.rows, rejected=list(table.rejected))
-    checkpoint = f"replay.{mapping.name}.{table.digest}"
+    checkpoint = checkpoint_of(table.digest, mapping)
     outcome.already = min(int(desk.kept(checkpoint, 0).result()), len(table.calls))
     start = outcome.already
     halt = threading.Event()
@@ -110,24 +112,30 @@ def replay(
             pending.add_done_callback(lambda done: _halted(done, halt))
             waiting.append((call, pending))
             if len(waiting) >= IN_FLIGHT:
-                _settle(*waiting.popleft(), outcome)
+                _settle(desk, mapping, *waiting.popleft(), outcome)
             now_s = desk.clock.monotonic_s()
             if now_s - told_s >= TOLD_EVERY_S:
                 told_s = now_s
                 told(Step(place + 1, len(table.calls), outcome.assignments, now_s - start_s))
         while waiting:
-            _settle(*waiting.popleft(), outcome)
+            _settle(desk, mapping, *waiting.popleft(), outcome)
     except StoreFailed as error:
         # What was committed beside it counts; what came after was not begun.
         for call, pending in waiting:
             with suppress(StoreFailed, _NotBegun):
-                _settle(call, pending, outcome)
+                _settle(desk, mapping, call, pending, outcome)
         outcome.seconds = desk.clock.monotonic_s() - start_s
         raise CutOff(str(error), outcome) from error
     outcome.rejected.sort(key=lambda item: item.row)
     outcome.seconds = desk.clock.monotonic_s() - start_s
     told(Step(len(table.calls), len(table.calls), outcome.assignments, outcome.seconds))
     return outcome
+
+
+def checkpoint_of(digest: str, mapping: TableMap) -> str:
+    """Under what name it is kept how far a file has come, by its digest; read by another mapping it is another file."""
+    read_as = hashlib.sha256(msgspec.json.encode(mapping, enc_hook=str)).hexdigest()
+    return f"replay.{mapping.name}.{digest}.{read_as}"
 
 
 class _NotBegun(Exception):
@@ -140,14 +148,13 @@ def _halted(done: Pending[Written], halt: threading.Event) -> None:
         halt.set()
 
 
-def _settle(call: CallRecord, pending: Pending[Written], outcome: Outcome) -> None:
+def _settle(desk: Desk, mapping: TableMap, call: CallRecord, pending: Pending[Written], outcome: Outcome) -> None:
     try:
         made = pending.result()
     except Refused as error:
-        outcome.rejected += [Rejected(unit.row, str(error)) for unit in call.units]
+        outcome.rejected += [Rejected(unit.row, str(error)) for unit in _missing(desk, call, mapping)]
         return
-    if made == NOTHING:
-        outcome.already += 1
+    outcome.already += made.already
     outcome.calls += made.calls
     outcome.incidents += made.incidents
     outcome.assignments += made.assignments
@@ -161,9 +168,9 @@ def _whole(
             raise _NotBegun
         try:
             desk.keep(checkpoint, done)
-            # Publications overlap: a call that another file brought is left as it is.
+            # Publications overlap, and are corrected: of a call that is there only its missing units are new.
             if desk.knows(_uid(mapping.name, "call", call)).result():
-                return NOTHING
+                return _complete(desk, call, mapping)
             return write_call(desk, call, mapping)
         except Refused:
             raise
@@ -190,7 +197,7 @@ def write_call(desk: Desk, call: CallRecord, mapping: TableMap) -> Written:
     intake.open_incident(desk, incident, offer, at=entered)
     intake.edit(desk, incident, _edits(call, mapping))
     intake.note(desk, incident, _story(call), at=entered)
-    assigned = _write_units(desk, incident, call, mapping, entered)
+    assigned = _write_units(desk, incident, call, mapping, entered, call.units)
     if all(unit.available is not None for unit in call.units):
         ended = max(unit.available or 0 for unit in call.units)
         how = mapping.dispositions.get(call.words["disposition"], mapping.disposition)
@@ -203,16 +210,40 @@ def _there(desk: Desk, entities: Iterable[Uid]) -> int:
     return sum(desk.knows(entity).result() for entity in set(entities))
 
 
-def _write_units(desk: Desk, incident: Uid, call: CallRecord, mapping: TableMap, entered: int) -> list[Uid]:
+def _complete(desk: Desk, call: CallRecord, mapping: TableMap) -> Written:
+    """Add the units a call that is there has not yet; all else of it is left as it stands.
+
+    An incident that was closed in between stays so: its record says when and how, and people may have written on it.
+    """
+    units = _missing(desk, call, mapping)
+    if not units:
+        return Written(already=1)
+    entered = max(call.received, call.entry or call.received)
+    added = _write_units(desk, _uid(mapping.name, "incident", call), call, mapping, entered, units)
+    return Written(assignments=_there(desk, added), already=1)
+
+
+def _missing(desk: Desk, call: CallRecord, mapping: TableMap) -> list[Response]:
+    return [unit for unit in call.units if not desk.knows(_unit_uid(unit, call, mapping)).result()]
+
+
+def _write_units(
+    desk: Desk, incident: Uid, call: CallRecord, mapping: TableMap, entered: int, units: Sequence[Response]
+) -> list[Uid]:
     plans = []
-    for unit in call.units:
+    for unit in units:
         agency = mapping.agencies.get(unit.unit_type, mapping.agency)
-        plans.append(Plan(agency, mapping.channel, unit.unit, _uid(mapping.name, f"unit {unit.unit}", call)))
+        plans.append(Plan(agency, mapping.channel, unit.unit, _unit_uid(unit, call, mapping)))
     # A unit dispatched before its call was entered was planned no later than that.
-    dispatch.plan(desk, incident, plans, at=min([entered, *(unit.dispatch or entered for unit in call.units)]))
-    for item, unit in zip(plans, call.units, strict=True):
-        _stamp(desk, item.uid, unit)
+    dispatch.plan(desk, incident, plans, at=min([entered, *(unit.dispatch or entered for unit in units)]))
+    for item, unit in zip(plans, units, strict=True):
+        if _there(desk, [item.uid]):  # else someone at a desk has sent that unit already
+            _stamp(desk, item.uid, unit)
     return [item.uid for item in plans]
+
+
+def _unit_uid(unit: Response, call: CallRecord, mapping: TableMap) -> Uid:
+    return _uid(mapping.name, f"unit {unit.unit}", call)
 
 
 def _stamp(desk: Desk, uid: Uid, unit: Response) -> None:

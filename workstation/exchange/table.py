@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct, field
 
 from workstation.exchange.mapping import FIELDS, TIMES, MappingWrong, TableMap, Unreadable, point
+from workstation.exchange.records import Record, Records
 
 LONGEST = 4000
 """Characters of one value; a longer one is a broken row, mostly a quote that never closes."""
 
 
 class Rejected(Struct, frozen=True):
-    """A row that stays out: its number in the file as a spreadsheet counts (the header is 1), and why."""
+    """A row that stays out, and why. `row` is the line of the file it begins at, as a text editor counts.
+
+    The file's first line is 1 and blank lines count. A spreadsheet counts the same until a value holds a line break.
+    """
 
     row: int
     reason: str
 
 
 class Response(Struct):
-    """One unit's part in a call; times in ms UTC, None = not recorded."""
+    """One unit's part in a call; `row` as in `Rejected`; times in ms UTC, None = not recorded."""
 
     row: int
     unit: str
@@ -47,7 +50,10 @@ class CallRecord(Struct):
 
 
 class Table(Struct):
-    """A file read whole: its calls in the order they were received, and the rows that could not be read."""
+    """A file read whole: its calls in the order they were received, and the rows that could not be read.
+
+    `rows` counts every row below the header, good or rejected.
+    """
 
     rows: int
     calls: list[CallRecord]
@@ -65,46 +71,51 @@ def read(path: Path, mapping: TableMap) -> Table:
     calls: dict[str, CallRecord] = {}
     # Bytes that are not UTF-8 become U+FFFD, so that only their own row is lost.
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        lines = csv.reader(file)
-        header = next(lines, None)
-        if header is None:
+        records = Records(file)
+        head = records.next()
+        if head is None:
             raise MappingWrong(f"{path.name} is empty")
-        places = mapping.find(header)
-        for row, values in _rows(lines, table):
+        if head.fault:
+            raise MappingWrong(f"{path.name}: the header can't be read: {head.fault}")
+        places = mapping.find(head.values)
+        while (record := records.next()) is not None:
+            table.rows += 1
             try:
-                _take(calls, row, _named(values, header, places), mapping)
+                named = _fitting(record, len(head.values), places)
             except Unreadable as error:
-                table.rejected.append(Rejected(row, str(error)))
+                table.rejected.append(Rejected(record.line, _blamed(error, record)))
+                records.give_back()
+                continue
+            try:
+                _legible(named)
+                _take(calls, record.line, named, mapping)
+            except Unreadable as error:
+                table.rejected.append(Rejected(record.line, str(error)))
     table.calls = sorted(calls.values(), key=lambda call: (call.received, call.number))
     return table
 
 
-def _rows(lines: Iterator[list[str]], table: Table) -> Iterator[tuple[int, list[str]]]:
-    """Number the rows and go on after one the reader itself gives up on."""
-    while True:
-        try:
-            values = next(lines)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            table.rows += 1
-            table.rejected.append(Rejected(table.rows + 1, f"not CSV: {error}"))
-            continue
-        if values:
-            table.rows += 1
-            yield table.rows + 1, values
-
-
-def _named(values: Sequence[str], header: Sequence[str], places: Mapping[str, int]) -> dict[str, str]:
-    if len(values) != len(header):
-        raise Unreadable(f"{len(values)} values, the header has {len(header)}")
-    named = {name: values[place].strip() for name, place in places.items()}
+def _fitting(record: Record, columns: int, places: Mapping[str, int]) -> dict[str, str]:
+    """The record's values by field; raises Unreadable where it has not the table's shape, as after a stray quote."""
+    if record.fault:
+        raise Unreadable(f"not CSV: {record.fault}")
+    if len(record.values) != columns:
+        raise Unreadable(f"{len(record.values)} values, the header has {columns}")
+    named = {name: record.values[place].strip() for name, place in places.items()}
     for name, value in named.items():
         if len(value) > LONGEST:
             raise Unreadable(f"{name}: {len(value)} characters, at most {LONGEST}")
+    return named
+
+
+def _blamed(error: Unreadable, record: Record) -> str:
+    return f"a quote in this line does not close where it should ({error})" if record.lines > 1 else str(error)
+
+
+def _legible(named: Mapping[str, str]) -> None:
+    for name, value in named.items():
         if "\ufffd" in value or "\x00" in value:
             raise Unreadable(f"{name}: not UTF-8 text")
-    return named
 
 
 def _take(calls: dict[str, CallRecord], row: int, named: Mapping[str, str], mapping: TableMap) -> None:
