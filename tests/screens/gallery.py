@@ -28,7 +28,7 @@ Look = tuple[str, str]  # palette, language
 FIRST: Look = ("night", "id")
 OTHERS: tuple[Look, ...] = (("day", "id"), ("hc", "id"), ("night", "en"), ("day", "en"))
 EVERY: tuple[Look, ...] = tuple((palette, language) for language in ("id", "en") for palette in ("night", "day", "hc"))
-IN_MANY = ("idle", "in_call", "lead", "calls", "sign_in")
+IN_MANY = ("idle", "ringing", "gate", "prank", "in_call", "link_down", "lead", "calls", "sign_in")
 PATIENCE_S = 20.0
 
 QUIET = PhoneState(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.screens.gallery import SCREENS, Gallery
@@ -20,13 +21,51 @@ def gallery(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     i18n.use("id")
 
 
+# What stands on each screen, and the page it is: words of the shown parts, never of the picture's making.
+SHOWN = {
+    "idle": ("desk", "Siap menerima"),
+    "ringing": ("desk", "Panggilan masuk · ke 112. 0812 0000 4417. Seluler"),
+    "ringing_without_number": ("desk", "Tanpa nomor"),
+    "gate": ("desk", "00:06"),
+    "prank": ("desk", "saluran tetap terbuka"),
+    "in_call": ("desk", "Beri tahu 4 instansi"),
+    "link_down": ("desk", "Tanpa panggilan. Setiap isian tersimpan sendiri."),
+    "unsent": ("unsent", "Arti tanda"),
+    "lead": ("shift", "Beda nilai"),
+    "lead_for_others": ("shift", "Halaman ini untuk kepala shift."),
+    "calls": ("calls", "Ditinggalkan, per nomor"),
+    "board": ("board", "Papan"),
+    "map": ("map", "Peta"),
+    "sign_in": ("sign_in", "F2 tetap menjawab tanpa masuk"),
+    "check": ("check", "Periksa meja ini"),
+    "keys": ("desk", "ketik nama tindakan"),
+}
+
+
+def words(gallery: Gallery) -> list[str]:
+    """Every word a person or a screen reader finds on the window as it stands."""
+    shown = [part for part in gallery.window.findChildren(QWidget) if part.isVisible()]
+    texts = [part.text() for part in shown if isinstance(part, QLabel | QAbstractButton)]
+    return [*texts, *(part.accessibleName() for part in shown)]
+
+
 @pytest.mark.promise("U1")
 @pytest.mark.parametrize("name", sorted(SCREENS))
-def test_a_screen_is_one_window_of_its_size_with_something_on_it(
-    name: str, gallery: Gallery, tmp_path: Path, qtbot: QtBot
-) -> None:
+def test_a_screen_shows_what_it_is_called(name: str, gallery: Gallery, qtbot: QtBot) -> None:
+    page, word = SHOWN[name]
+    try:
+        image = gallery.picture(name, "night", "id")
+        assert gallery.window.page == page
+        assert any(word in text for text in words(gallery)), word
+        seen = {image.pixel(x, y) for x in range(0, 1366, 3) for y in range(0, 768, 5)}
+        assert len(seen) > 60, "an empty window"
+    finally:
+        gallery.shut()
+
+
+@pytest.mark.promise("U1")
+@pytest.mark.parametrize("name", ["idle"])
+def test_a_picture_is_saved_in_the_windows_size(name: str, gallery: Gallery, tmp_path: Path, qtbot: QtBot) -> None:
     (path,) = list(gallery.make(tmp_path, [name], looks=(("night", "id"),)))
     image = QImage(str(path))
     assert (image.width(), image.height()) == (1366, 768)
-    seen = {image.pixel(x, y) for x in range(0, 1366, 3) for y in range(0, 768, 5)}
-    assert len(seen) > 60, "an empty window"

@@ -38,7 +38,9 @@ class CallLines(QWidget):
     def show_calls(self, calls: tuple[CallRow, ...], now_ms: int) -> None:
         self.calls, self.now_ms = calls, now_ms
         self.setAccessibleName(tr("history.title"))
-        self.setAccessibleDescription("; ".join(f"{self._when(c)} {self._what(c)} {self._more(c)}" for c in calls))
+        self.setAccessibleDescription(
+            "; ".join(f"{self._when(c)} {self._what(c)} {self._kind(c)} {c.incident_number}" for c in calls)
+        )
         self.updateGeometry()
         self.update()
 
@@ -53,10 +55,9 @@ class CallLines(QWidget):
         return tr(f"action.{call.type}") if call.type in by_key \
             else tr("history.emergency") if call.type == "emergency" else tr("history.untyped")  # fmt: skip
 
-    def _more(self, call: CallRow) -> str:
+    def _kind(self, call: CallRow) -> str:
         kind = self._words.types.get(call.incident_type) if hasattr(self._words, "types") else None
-        name = kind.label(language()) if kind else call.incident_type
-        return ", ".join(part for part in (name, call.incident_number) if part)
+        return kind.label(language()) if kind else call.incident_type
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         theme, painter = self.theme, QPainter(self)
@@ -81,9 +82,12 @@ class CallLines(QWidget):
                 painter, theme, QRectF(x, box.top(), theme.px(110), pitch), self._what(call), "strong"
             )
             x += min(used, theme.px(110)) + theme.px(10)
-            marks.paint_text(
-                painter, theme, QRectF(x, box.top(), box.width() - x, pitch), self._more(call), "small", "text2"
-            )
+            # The number is read aloud, so it stands whole; the type gives way.
+            number = theme.width(call.incident_number, "small")
+            end = QRectF(box.width() - number - 1, box.top(), number + 1, pitch)
+            marks.paint_text(painter, theme, end, call.incident_number, "small", "text2")
+            between = QRectF(x, box.top(), max(0.0, end.left() - theme.px(8) - x), pitch)
+            marks.paint_text(painter, theme, between, self._kind(call), "small", "text2")
 
 
 class HistoryPanel(Panel):
