@@ -7,6 +7,7 @@ import pytest
 from tests.flows.conftest import Scene
 from tests.peers.caller import sipp
 from workstation.demo.play import ALIKE
+from workstation.demo.saving import write_fire
 from workstation.demo.speech import correlation, speech
 
 RATE = 8000
@@ -23,7 +24,7 @@ def test_a_killed_screen_comes_back_to_its_call_and_its_typing(own_scene: Scene)
         centre.see(one, SHOWN)
         one.key("F2")
         caller.answered()
-        centre.write_fire(one, "gang belakang pasar")
+        write_fire(centre, one, "gang belakang pasar")
         one.key("Alt+C")
         one.type("dua orang di lantai atas")
         centre.until(

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any, TypeVar
 
 from workstation.app import build
@@ -27,9 +26,6 @@ from workstation.store.database import open_for_reading
 
 T = TypeVar("T")
 PIN = "112112"
-SAVED_MS = 250
-"""From the last key to the disk, and what a crash may cost: the median of the fields written; none over `LATEST_MS`."""
-LATEST_MS = 2000
 OPERATORS = ("Operator 1", "Operator 2")
 
 
@@ -224,35 +220,6 @@ class Centre:
             desk.key("Return")
         for desk in self.desks:
             self.see(desk, "Siap menerima", within_s=20)
-
-    def write(self, desk: DeskAtHand, keys: Sequence[str], text: str, column: str, stored: str) -> int:
-        """Type into a field and wait until this process reads the value from the desk's file.
-
-        Gives the ms from the last key, by the desk's clock, to that look; looks are some 20 ms apart.
-        """
-        desk.key(*keys)
-        last_key_at = desk.type(text)
-        if column == "village":
-            last_key_at = desk.key("Return")
-        query = f"select {column} from incident order by id desc limit 1"  # noqa: S608 - the column is one of ours
-        self.until(
-            lambda: any(str(row[0] or "").startswith(stored) for row in desk.on_disk(query)), 5, f"{column} on disk"
-        )
-        return max(0, self.clock.now_ms() - last_key_at)
-
-    def write_fire(self, desk: DeskAtHand, landmark: str) -> list[int]:
-        """Place, landmark and type of a fire by keys; gives each field's way to the disk, ms.
-
-        On a machine that is busy with something else the landmark is written some more times: see `SAVED_MS`.
-        """
-        taken = [self.write(desk, ["Alt+L"], "batu m", "village", "81.")]
-        taken.append(self.write(desk, [], landmark, "landmark", landmark))
-        taken.append(self.write(desk, ["Return"], "bk", "type", "structure_fire"))
-        for more in range(1, 7):
-            if median(taken) <= SAVED_MS:
-                break
-            taken.append(self.write(desk, ["Alt+P", "Ctrl+A"], f"{landmark} {more}", "landmark", f"{landmark} {more}"))
-        return taken
 
     def edit_landmark(self, desk: DeskAtHand, text: str) -> None:
         desk.key("Alt+P", "Ctrl+A")
