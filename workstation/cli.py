@@ -15,7 +15,7 @@ import click
 
 from workstation.settings import Settings, SettingsWrong
 from workstation.sound_settings import load_sound
-from workstation.start import WRONG_SETTING, Stop, run, say_why, settings_of, told_plainly
+from workstation.start import WRONG_SETTING, Stop, places_of, run, say_why, settings_of
 
 T = TypeVar("T")
 
@@ -188,7 +188,7 @@ def _open_desk(settings: Settings) -> Iterator[Any]:
 
     clock = SystemClock()
     ids = SystemIds(clock)
-    places = told_plainly(settings.places.make)
+    places = places_of(settings)
     try:
         catalogue = Catalogue.load(settings.targets_s, settings.duty)
         store = Store.open(places.store, store_key(settings, ids), clock=clock, ids=ids, site=settings.desk.site)

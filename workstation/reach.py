@@ -42,6 +42,8 @@ def ask_hub(settings: Settings, token: str, clock: Clock) -> Answer:
             round_ms = int((clock.monotonic_s() - asked_s) * 1000)
         finally:
             wire.close()
+    except _NoAuthority as error:
+        return Answer(False, str(error))
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Answer(False, f"{settings.hub.url} does not answer: {error}")
     if response.status != 200:
@@ -55,9 +57,16 @@ def ask_hub(settings: Settings, token: str, clock: Clock) -> Answer:
     return Answer(True, f"{settings.hub.url} answered in {round_ms} ms", offset_ms)
 
 
+class _NoAuthority(Exception):
+    """The file of the authority an https hub is believed by can't be used."""
+
+
 def _wire(scheme: str, host: str, port: int | None, ca_file: str) -> http.client.HTTPConnection:
     if scheme == "https":
-        context = ssl.create_default_context(cafile=ca_file or None)
+        try:
+            context = ssl.create_default_context(cafile=ca_file or None)
+        except OSError as error:
+            raise _NoAuthority(f"hub.ca_file {ca_file} can't be used: {error.strerror or error}") from error
         return http.client.HTTPSConnection(host, port, timeout=DEADLINE_S, context=context)
     return http.client.HTTPConnection(host, port, timeout=DEADLINE_S)
 

@@ -110,13 +110,15 @@ def hub_token(hub: HubSettings) -> str:
     """
     if not hub.token_file:
         return ""
-    with Path(hub.token_file).open(encoding="utf-8", errors="replace") as file:
+    with Path(hub.token_file).open(encoding=WITH_MARK, errors="replace") as file:
         if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
             raise PermissionError(errno.EACCES, f"{hub.token_file} can be read by others: chmod 600 it")
         return file.readline(TOKEN_MOST).strip()
 
 
 TOKEN_MOST = 4096
+WITH_MARK = "utf-8-sig"
+"""UTF-8 as people's editors save it: Notepad begins a file with a byte order mark, which is no part of its text."""
 
 
 class PhoneSettings(Struct, frozen=True):
@@ -243,7 +245,7 @@ def load(file: Path | None = None, ranks: Layers | None = None) -> Settings:
 
 def _apply(path: Path, put: dict[str, dict[str, Any]], written: dict[str, tuple[Path, int]]) -> None:
     try:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding=WITH_MARK)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsWrong("settings file", path, 0, f"cannot be read: {error}") from None
     try:

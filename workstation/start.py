@@ -6,14 +6,12 @@ A room of its own so that a desk started without a command, as it is every morni
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
+from workstation.paths import Places
 from workstation.settings import Settings, SettingsWrong
 from workstation.sound_settings import load_sound
 
-T = TypeVar("T")
 WRONG_SETTING = 2
 CANNOT = 1
 
@@ -49,12 +47,16 @@ def settings_of(file: Path | None) -> Settings:
         raise Stop(str(wrong), WRONG_SETTING) from None
 
 
-def told_plainly(act: Callable[[], T]) -> T:
-    """What `act` gives; a file it can't use is a Stop that names it."""
+def places_of(settings: Settings) -> Places:
+    """The data folder, made; raises Stop where it can't be, as a wrong setting where it was set."""
+    places = settings.places
     try:
-        return act()
+        return places.make()
     except OSError as error:
-        raise Stop(f"{error.filename}: {error.strerror}") from None
+        why = f"{places.folder} can't be made or used: {error.strerror}"
+    if settings.store.folder:
+        raise Stop(str(settings.wrong("store.folder", why)), WRONG_SETTING)
+    raise Stop(f"{why}; give this account the right to write there, or name another folder in store.folder")
 
 
 def run(file: Path | None) -> int:
@@ -68,7 +70,7 @@ def run(file: Path | None) -> int:
     from workstation.store.keys import KeyMissing
 
     settings = settings_of(file)
-    places = told_plainly(settings.places.make)
+    places = places_of(settings)
     ring = log.start(settings.log.level, places.folder / "desk.log")
     guard = crash.Crash(places.crash, ring, SystemClock())
     guard.install()

@@ -101,7 +101,7 @@ def _kept(path: Path, make: Callable[[], str]) -> Secret:
         _write_new(path, make())
         made = True
     try:
-        text = path.read_text("utf-8").strip()
+        text = path.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingWrong(f"{path} can't be read ({error}); give the hub's account leave to read it.") from None
     if os.name != "nt" and path.stat().st_mode & 0o077:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sync import protocol
-from workstation.domain.sentence import say
+from workstation.domain.sentence import Sentence, say
 
 DOWN: Final = say("hub.down")
 STRANGE: Final = say("hub.strange")
@@ -47,10 +47,20 @@ class Strange(LinkFault):
 
 
 class Untrusted(LinkFault):
-    """The peer shows no certificate of the authority we trust, or that authority's file can't be read."""
+    """The peer shows no certificate of the authority we trust."""
 
     state = "refused"
     sentence = UNTRUSTED
+
+
+class NoAuthority(LinkFault):
+    """The file of the authority we are to trust is missing or can't be read: no peer was asked."""
+
+    state = "refused"
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(str(sentence))
+        self.sentence = sentence
 
 
 class Refused(LinkFault):

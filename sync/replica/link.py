@@ -17,7 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from sync import protocol
-from sync.replica.faults import LinkDown, Refused, Untrusted
+from sync.replica.faults import LinkDown, NoAuthority, Refused, Untrusted
+from workstation.domain.sentence import say
 
 T = TypeVar("T")
 CONNECT_S: Final = 5.0
@@ -39,7 +40,7 @@ class Event(Struct, frozen=True):
 class Link:
     """Requests to one peer. Raises `LinkDown` where no usable answer came, `Refused` where the peer said no.
 
-    `ca_file`: the only authority an https peer is believed by, PEM; "" = those of the system. Raises `Untrusted`.
+    `ca_file`: the only authority an https peer is believed by, PEM; "" = those of the system. Raises `NoAuthority`.
     """
 
     def __init__(self, url: str, token: str, *, answer_s: float = ANSWER_S, ca_file: str = "") -> None:
@@ -106,8 +107,11 @@ def _trusted(ca_file: str) -> ssl.SSLContext:
     """The site's own authority, and no other."""
     try:
         return ssl.create_default_context(cafile=ca_file)
+    except FileNotFoundError as error:
+        raise NoAuthority(say("hub.no_ca_file", file=ca_file)) from error
     except OSError as error:
-        raise Untrusted(f"hub.ca_file {ca_file} can't be used: {error.strerror or error}") from error
+        why = error.strerror or str(error)
+        raise NoAuthority(say("hub.ca_file", file=ca_file, error=why)) from error
 
 
 def _bearer(token: str) -> dict[str, str]:

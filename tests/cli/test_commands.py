@@ -151,6 +151,36 @@ def test_a_wrong_setting_opens_nothing_and_is_named_with_file_and_line(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_store_folder_that_cannot_be_made_is_a_wrong_setting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    file = tmp_path / "settings.toml"
+    replayed = ["replay", str(SAMPLE), "--map", "datasf_fire.toml"]
+    for folder in (taken, taken / "x", Path("/proc/x")):
+        file.write_text(f'[store]\nkey = "file"\nfolder = "{folder}"\n')
+        for words in ([], replayed):
+            assert main(["--settings", str(file), *words]) == 2
+            told = capsys.readouterr().err
+            assert told.startswith(f"tahuri: {file}:3: store.folder: {folder} can't be made or used: ")
+            assert told.count("\n") == 1
+    # Where nobody set it there is no setting to name, but one to give.
+    monkeypatch.setenv("LOCALAPPDATA" if sys.platform == "win32" else "XDG_DATA_HOME", str(taken))
+    file.write_text('[store]\nkey = "file"\n')
+    for words in ([], replayed):
+        assert main(["--settings", str(file), *words]) == 1
+        told = capsys.readouterr().err
+        assert told.startswith(f"tahuri: {taken}") and "store.folder" in told and told.count("\n") == 1
+
+
+def test_the_doctor_says_that_the_hubs_authority_is_missing(settings: Path, tmp_path: Path) -> None:
+    with settings.open("a") as more:
+        more.write(f'[hub]\nurl = "https://127.0.0.1:9"\nca_file = "{tmp_path}/gone.pem"\n')
+    _, found = checks("--settings", settings)
+    assert found["hub"] == ("failed", f"hub.ca_file {tmp_path}/gone.pem can't be used: No such file or directory")
+
+
 def test_a_record_in_use_or_with_another_key_is_refused_in_one_sentence(settings: Path) -> None:
     assert run("--settings", settings, "replay", SAMPLE, "--map", "datasf_fire.toml", "--json").returncode == 0
     path, key = record(settings)

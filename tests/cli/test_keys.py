@@ -48,6 +48,8 @@ def test_without_a_keyring_the_key_lies_in_a_private_file_and_this_is_said(tmp_p
     assert key is not None and len(key) == 32
     assert own.places.key.stat().st_mode & 0o777 == 0o600
     assert store_key(own, SystemIds()) == key
+    own.places.key.write_text(key.hex(), encoding="utf-8-sig")  # a copy brought back with Notepad
+    assert store_key(own, SystemIds()) == key
     found = find(own)
     assert found is not None and found.kept_in == "file"
 

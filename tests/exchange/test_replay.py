@@ -410,6 +410,12 @@ def test_a_time_in_no_known_form_is_unreadable() -> None:
         MAPPING.time("yesterday")
 
 
+def test_a_mapping_saved_by_notepad_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text(resources.path("imports/datasf_fire.toml").read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert load(file) == MAPPING
+
+
 @pytest.mark.parametrize("cut", ["name =", "zone =", "[columns]", 'agency = "damkar"'])
 def test_a_mapping_with_something_missing_says_what(tmp_path: Path, cut: str) -> None:
     source = resources.path("imports/datasf_fire.toml").read_text(encoding="utf-8")

@@ -56,6 +56,8 @@ def test_a_password_others_can_read_is_not_used(tmp_path: Any) -> None:
     assert read_secret(str(file)) == ("", say("engine.secret_open", path=str(file)))
     file.chmod(0o600)
     assert read_secret(str(file)) == ("pass word", NOTHING)
+    file.write_text("pass word\r\n", encoding="utf-8-sig")  # as Notepad saves it
+    assert read_secret(str(file)) == ("pass word", NOTHING)
     assert read_secret(str(tmp_path / "none"))[1] and read_secret("") == ("", NOTHING)
 
 

@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sync import protocol
-from sync.replica.faults import UNTRUSTED, Untrusted
+from sync.replica.faults import UNTRUSTED, NoAuthority, Untrusted
 from sync.replica.link import Link
 from tests.service.desks import KEY
 from tests.sync.hubs import TOKEN, HubThread
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 from workstation.store import Store
+from workstation.words import LANGUAGES, said
 
 HELLO = protocol.Hello(protocol.PROTOCOL, "ambon", "Meja 1", 0, {}, now_ms=1)
 
@@ -64,7 +65,13 @@ def test_a_hub_is_believed_by_the_sites_authority_alone(tmp_path: Path) -> None:
         with hub:
             url = hub.url.replace("http:", "https:")
             assert asyncio.run(greet(url, certificate)).now_ms > 0
-            for wrong in (other, tmp_path / "gone.pem", key):
-                with pytest.raises(Untrusted) as refused:
-                    asyncio.run(greet(url, wrong))
-                assert (refused.value.state, refused.value.sentence) == ("refused", UNTRUSTED)
+            with pytest.raises(Untrusted) as refused:
+                asyncio.run(greet(url, other))
+            assert (refused.value.state, refused.value.sentence) == ("refused", UNTRUSTED)
+            gone = tmp_path / "gone.pem"
+            for unusable, key_of in ((gone, "hub.no_ca_file"), (key, "hub.ca_file"), (tmp_path, "hub.ca_file")):
+                with pytest.raises(NoAuthority) as told:
+                    asyncio.run(greet(url, unusable))
+                assert (told.value.state, told.value.sentence.key) == ("refused", key_of)
+                for language in LANGUAGES:
+                    assert str(unusable) in said(told.value.sentence, language)

@@ -107,7 +107,7 @@ def point(written: str) -> tuple[float, float] | None:
 def load(path: Path) -> TableMap:
     """Read a mapping file; raises `MappingWrong`."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MappingWrong(f"{path.name}: {error}") from None
     try:

@@ -79,7 +79,7 @@ def _read_private(path: Path) -> str:
     if sys.platform != "win32" and path.stat().st_mode & 0o077:
         raise KeyMissing(f"{path} can be read by others: give it mode 0600 (chmod 600), and consider the key known")
     try:
-        return path.read_text(encoding="ascii")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise KeyMissing(f"{path} cannot be read: {error}") from error
 

@@ -91,7 +91,7 @@ def read_order(settings_path: str | Path | None) -> meeting.Order:
     """The order from standard input. Raises msgspec.DecodeError, BadPhoneSetting, OSError, tomllib.TOMLDecodeError."""
     order = msgspec.json.decode(sys.stdin.buffer.read(ORDER_MOST), type=meeting.Order)
     if settings_path is not None:
-        table = tomllib.loads(Path(settings_path).read_text(encoding="utf-8")).get("phone", {})
+        table = tomllib.loads(Path(settings_path).read_text(encoding="utf-8-sig")).get("phone", {})
         settings = PhoneSettings.from_mapping(table, order.settings.data_dir)
         order = msgspec.structs.replace(order, settings=settings)
     order.settings.check()
@@ -242,6 +242,6 @@ def read_secret(path: str) -> tuple[str, Sentence]:
         file = Path(path)
         if os.name == "posix" and file.stat().st_mode & 0o077:
             return "", say("engine.secret_open", path=path)
-        return file.read_text(encoding="utf-8").splitlines()[0].strip(), NOTHING
+        return file.read_text(encoding="utf-8-sig").splitlines()[0].strip(), NOTHING
     except (OSError, UnicodeDecodeError, IndexError) as error:
         return "", say("engine.secret_unread", path=path, error=str(error))
