@@ -13,14 +13,14 @@ from string import Template
 from typing import Any
 
 from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPalette, QStaticText, QTransform
 from PySide6.QtWidgets import QApplication
 
 import resources
 
 PALETTES = ("night", "day", "hc")
 SCALES = (1.0, 1.25, 1.5, 1.75, 2.0)
-WIDTHS = 4096  # words whose width is remembered
+WIDTHS = 4096  # words whose width and whose layout are remembered
 BREACH = 1.0  # share of a clock's target from which it is red
 
 
@@ -56,6 +56,7 @@ class Theme(QObject):
         self.scale = min(2.0, max(1.0, scale))
         self.calm = calm  # "reduce motion": the ring does not pulse
         self._fonts: dict[str, QFont] = {}
+        self._heights: dict[str, float] = {}
         self._forget_fonts()
         self._family = self._load_fonts()
 
@@ -92,8 +93,26 @@ class Theme(QObject):
             return text
         return QFontMetricsF(self.font(role)).elidedText(text, Qt.TextElideMode.ElideRight, room)
 
+    def laid_out(self, text: str, role: str) -> QStaticText:
+        """One line of `text` laid out for painting again and again: shaping it anew is half of what drawing costs."""
+        return self._lines(text, role)
+
+    def line_height(self, role: str) -> float:
+        """How high a line of this role is, px."""
+        if role not in self._heights:
+            self._heights[role] = QFontMetricsF(self.font(role)).height()
+        return self._heights[role]
+
+    def _lay_out(self, text: str, role: str) -> QStaticText:
+        line = QStaticText(text)
+        line.setTextFormat(Qt.TextFormat.PlainText)
+        line.prepare(QTransform(), self.font(role))
+        return line
+
     def _forget_fonts(self) -> None:
         self._fonts.clear()
+        self._heights.clear()
+        self._lines = lru_cache(WIDTHS)(self._lay_out)
         measure = lambda text, role: QFontMetricsF(self.font(role)).horizontalAdvance(text)  # noqa: E731
         self._widths: Callable[[str, str], float] = lru_cache(WIDTHS)(measure)
 

@@ -17,6 +17,7 @@ from workstation.domain.rows import Step, Sync
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 CENTRE = Qt.AlignmentFlag.AlignCenter
+MIDDLE, FOOT = Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignBottom
 
 STEP_KEY = {step: f"step.{step.value}" for step in Step}
 SYNC_KEY = {sync: f"sync.{sync.value}" for sync in Sync}
@@ -52,8 +53,19 @@ def paint_text(
     """Draw one line, elided only where `box` is too narrow; returns the width the text wants."""
     painter.setFont(theme.font(role))
     painter.setPen(theme.color(token))
-    painter.drawText(box, int(align), theme.elided(text, role, box.width()))
+    place_text(painter, theme, box, theme.elided(text, role, box.width()), role, align)
     return theme.width(text, role)
+
+
+def place_text(
+    painter: QPainter, theme: Theme, box: QRectF, shown: str, role: str, align: Qt.AlignmentFlag = LEFT
+) -> None:
+    """Draw a line that fits, where `drawText` would, in the painter's font (that of `role`) and pen."""
+    spare = box.width() - theme.width(shown, role)
+    high = box.height() - theme.line_height(role)
+    x = box.left() + (spare if align & Qt.AlignmentFlag.AlignRight else spare / 2 if align & MIDDLE else 0.0)
+    y = box.top() + (high / 2 if align & Qt.AlignmentFlag.AlignVCenter else high if align & FOOT else 0.0)
+    painter.drawStaticText(QPointF(x, y), theme.laid_out(shown, role))
 
 
 def text_width(theme: Theme, text: str, role: str = "body") -> float:

@@ -68,17 +68,14 @@ class Pencil:
     ) -> float:
         """Draws one line and returns its width in px; what does not fit ends in an ellipsis."""
         if weight is None:
-            self.painter.setFont(self.theme.font(role))
-            shown, wide = self.theme.elided(text, role, rect.width()), self.theme.width(text, role)
-        else:
-            font = self.font(role, weight)
-            self.painter.setFont(font)
-            metrics = QFontMetricsF(font)
-            shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width() + 0.5)
-            wide = metrics.horizontalAdvance(text)
+            return min(marks.paint_text(self.painter, self.theme, rect, text, role, token, align), rect.width())
+        font = self.font(role, weight)
+        metrics = QFontMetricsF(font)
+        self.painter.setFont(font)
         self.painter.setPen(self.color(token))
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width() + 0.5)
         self.painter.drawText(rect, int(align), shown)
-        return min(wide, rect.width())
+        return min(metrics.horizontalAdvance(text), rect.width())
 
     def icon(self, x: float, y: float, name: str, token: str = "text2", px: float = 16) -> None:
         """Draws an icon with its top left at x, y."""
