@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from workstation.service import calls, intake, unfinished, views
+from tests.service.desks import opened, ring
+from workstation.service import calls, intake, people, unfinished, views
 from workstation.service.desk import Desk
+from workstation.store import reads
 
 
 def lines(desk: Desk, incident: bytes) -> list[str]:
@@ -44,6 +48,29 @@ def test_a_line_goes_to_the_incident_its_call_has(desk: Desk, minted: bool, by_l
     rows = desk.ask(lambda db: views.board(db, desk.clock.now_ms())).result()
     assert [row.uid for row in rows] == [incident], "no second incident for one call"
     assert lines(desk, incident) == ["suara anak"]
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.usefixtures("quick_secrets")
+def test_a_line_taken_up_names_who_typed_it(desk: Desk) -> None:
+    """The next start takes it up before anyone signs in."""
+    people.enrol(desk, "kepala1", "Kepala 1", "lead", "24681357").result()
+    typed_by = people.sign_in(desk, "kepala1", "24681357").result().uid
+    offer = ring(desk)
+    unfinished.keep_line(desk, b"", offer, "suara anak").result()
+    desk.person = None
+    assert unfinished.take_up_line(desk).result()
+    row = desk.ask(lambda db: views.call(db, offer)).result()
+    assert row is not None
+    ops = desk.ask(lambda db: reads.ops_of(db, row.incidents[0])).result()
+    assert [(op.kind, op.person) for op in ops] == [("incident.opened", typed_by), ("incident.noted", typed_by)]
+
+
+def test_a_line_kept_by_an_earlier_version_names_nobody(desk: Desk) -> None:
+    incident = opened(desk)
+    desk.keep(unfinished.KEPT_AS, json.dumps([incident.hex(), "", "dua orang"])).result()
+    assert unfinished.take_up_line(desk).result()
+    assert lines(desk, incident) == ["dua orang"]
 
 
 def test_a_line_that_was_ended_leaves_nothing(desk: Desk) -> None:

@@ -19,13 +19,16 @@ class StillOpen(Refused):
     """An incident whose assignments have not all ended does not close."""
 
 
-def open_incident(desk: Desk, incident: Uid, offer: Uid = b"", at: int | None = None) -> Pending[Changes]:
+def open_incident(
+    desk: Desk, incident: Uid, offer: Uid = b"", at: int | None = None, by: Uid | None = None
+) -> Pending[Changes]:
     """Open an incident under the uid the form was given, with this desk's next number; done twice, it is opened once.
 
     `offer` is the call it was reported by, b"" = none (a radio message, a walk-in). The number carries the desk's
-    prefix, because no two desks that are cut off could agree on one (promise M7).
+    prefix, because no two desks that are cut off could agree on one (promise M7). `by` is who wrote it, None = who
+    is signed in now.
     """
-    person = desk.person_uid
+    person = desk.person_uid if by is None else by
 
     def act(tx: Tx) -> None:
         state = tx.state(incident)
@@ -76,13 +79,13 @@ def _values(desk: Desk, edits: Mapping[str, Edit]) -> dict[str, tuple[object, tu
     return values
 
 
-def note(desk: Desk, incident: Uid, words: str, at: int | None = None) -> Pending[Changes]:
-    """Add a line to the narrative; an empty one adds nothing."""
+def note(desk: Desk, incident: Uid, words: str, at: int | None = None, by: Uid | None = None) -> Pending[Changes]:
+    """Add a line to the narrative; an empty one adds nothing. `by` is who wrote it, None = who is signed in now."""
     try:
         line = text(words, "note").strip()
     except Refused as error:
         return desk.refuse(error)
-    person = desk.person_uid
+    person = desk.person_uid if by is None else by
 
     def act(tx: Tx) -> None:
         known(tx, incident, "incident")

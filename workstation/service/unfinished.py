@@ -17,23 +17,28 @@ KEPT_AS = "note_line"
 
 
 def keep_line(desk: Desk, incident: Uid, offer: Uid, words: str) -> Pending[Changes]:
-    """Keep the line as it stands; `incident` is b"" while nothing else has been typed; an empty line drops it."""
+    """Keep the line as it stands, and who types it; an empty line drops it.
+
+    `incident` is b"" while nothing else has been typed.
+    """
     line = words.strip()[:TEXT_MOST]
-    return desk.keep(KEPT_AS, json.dumps([incident.hex(), offer.hex(), line]) if line else "")
+    kept = [incident.hex(), offer.hex(), line, desk.person_uid.hex()]
+    return desk.keep(KEPT_AS, json.dumps(kept) if line else "")
 
 
 def take_up_line(desk: Desk) -> Pending[bool]:
-    """Write down the line a crash cut short; True when there was one."""
+    """Write down the line a crash cut short, in the name of who typed it; True when there was one."""
 
     def act(inside: Desk) -> bool:
         kept = inside.kept(KEPT_AS, "").result()
         if not kept:
             return False
-        incident, offer, line = json.loads(kept)
-        call = bytes.fromhex(offer)
+        # A line that an earlier version kept names nobody.
+        incident, offer, line, *person = json.loads(kept)
+        call, by = bytes.fromhex(offer), bytes.fromhex("".join(person))
         uid = _belongs(inside, bytes.fromhex(incident), call)
-        intake.open_incident(inside, uid, call).result()
-        intake.note(inside, uid, line).result()
+        intake.open_incident(inside, uid, call, by=by).result()
+        intake.note(inside, uid, line, by=by).result()
         inside.keep(KEPT_AS, "").result()
         return True
 
