@@ -13,13 +13,12 @@ from msgspec import Struct
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ui.bridge import Bridge
-from workstation.domain.rows import CallRow, Dot, Uid
-from workstation.service import calls, intake, unfinished
-from workstation.service.desk import Desk, Edit, Refused
+from workstation.domain.rows import Dot, Uid
+from workstation.service import calls, intake, unfinished, views
+from workstation.service.desk import Desk, Edit, NotFound, Refused
 
 QUIET_MS = 150  # after the first unsaved key; with the commit well under the promised 250
 RETRY_MS = 2000
-STAYS = ("emergency", "report", "information", "follow_up")  # types a typed location does not turn into an emergency
 
 
 class Draft(QObject):
@@ -39,7 +38,6 @@ class Draft(QObject):
         super().__init__(parent)
         self.desk, self.bridge = desk, bridge
         self.incident: Uid = b""
-        self.call: CallRow | None = None
         self.offer: Uid = b""
         self.keys: Counter[str] = Counter()  # changes of each field so far: an answer asked before one is older
         self._dirty: dict[str, Edit] = {}
@@ -57,7 +55,7 @@ class Draft(QObject):
     def begin(self, offer: Uid = b"", incident: Uid = b"") -> None:
         """Turn to another call or incident; what is still dirty is written first."""
         self.flush()
-        self.offer, self.incident, self.call = offer, incident, None
+        self.offer, self.incident = offer, incident
 
     @property
     def dirty(self) -> frozenset[str]:
@@ -112,7 +110,7 @@ class Draft(QObject):
         if not self.incident:
             self.incident = self.desk.ids.uid()
             self._unopened.add(self.incident)
-        return Bound(self.incident, self.offer, self.call, self.incident in self._unopened)
+        return Bound(self.incident, self.offer, self.incident in self._unopened)
 
     def _send(self, to: Bound, edits: Mapping[str, Edit], note: str = "") -> None:
         self._sent += 1
@@ -138,9 +136,12 @@ class Draft(QObject):
             self.opened.emit(to.incident)
 
     def _not_written(self, error: BaseException, to: Bound, edits: Mapping[str, Edit], note: str, sent: int) -> None:
-        """Keep what failed and try again; a value typed meanwhile stands. What the record refuses is not repeated."""
+        """Keep what failed and try again; a value typed meanwhile stands. What the record refuses is not repeated.
+
+        What it does not have yet may still arrive: no reason to drop what was typed.
+        """
         names, left = frozenset(edits), self._still(to, edits, sent)
-        if isinstance(error, Refused):
+        if isinstance(error, Refused) and not isinstance(error, NotFound):
             self._landed(to, names)
             if len(edits) > 1 or (edits and note):
                 # One of them is what the record refuses: the others must not fall with it.
@@ -175,16 +176,13 @@ class Bound(Struct, frozen=True):
 
     incident: Uid
     offer: Uid
-    call: CallRow | None
     new: bool
 
 
 def _write(desk: Desk, to: Bound, edits: Mapping[str, Edit], note: str) -> None:
     back: dict[str, Edit] = {}
     if to.new and not desk.knows(to.incident).result():
-        _open(desk, to.incident, to.offer, to.call)
-        if to.call is not None and to.call.e164 and "callback" not in edits:
-            back["callback"] = Edit(to.call.number or to.call.e164)
+        back = _open(desk, to)
     if back or edits:
         intake.edit(desk, to.incident, {**back, **edits}).result()
     if note:
@@ -192,8 +190,15 @@ def _write(desk: Desk, to: Bound, edits: Mapping[str, Edit], note: str) -> None:
         unfinished.keep_line(desk, to.incident, to.offer, "").result()
 
 
-def _open(desk: Desk, incident: Uid, offer: Uid, call: CallRow | None) -> None:
-    """Open the incident; typing a location is what says "emergency" at the gate."""
-    intake.open_incident(desk, incident, offer).result()
-    if offer and (call is None or call.type not in STAYS):
-        calls.classify(desk, offer, "emergency").result()
+def _open(desk: Desk, to: Bound) -> dict[str, Edit]:
+    """Open the incident; typing a location is what says "emergency" at the gate. Gives the number to call back.
+
+    What is known of the call is read here, in the open transaction: the screen may have heard less. A call that is not
+    on record yet brings its number along when it arrives.
+    """
+    intake.open_incident(desk, to.incident, to.offer).result()
+    if not to.offer:
+        return {}
+    calls.located(desk, to.offer).result()
+    call = desk.ask(lambda db: views.call(db, to.offer)).result()
+    return {"callback": Edit(call.number or call.e164)} if call is not None and call.e164 else {}

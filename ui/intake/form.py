@@ -109,10 +109,9 @@ class IntakeForm(FormFields):
 
     def know(self, call: CallRow | None) -> None:
         """What the record says of the call: number, identity, type."""
-        self.call = self.draft.call = call
+        self.call = call
         if call is not None and call.incidents and not self.draft.incident:
             self.draft.begin(self.draft.offer, call.incidents[0])
-            self.draft.call = call
             self.refresh()
         self._callback_face()
 

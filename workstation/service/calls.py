@@ -8,13 +8,17 @@ from msgspec import Struct
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
-from workstation.domain.ops import CALL_REGISTERS, IDENTITIES, REASONS, Dot
+from workstation.domain.merge import State
+from workstation.domain.ops import CALL_REGISTERS, IDENTITIES, REASONS, Dot, as_text
 from workstation.domain.sentence import say
+from workstation.service import callviews
 from workstation.service.desk import BadValue, Desk, Edit, Pending, Phone, Refused, TooLate, named, not_one_of
 from workstation.service.numbers import read_number
 from workstation.service.registers import fitted, known, writes
 from workstation.store import Tx
 
+STAYS = frozenset({"emergency", "report", "information", "follow_up"})
+"""Types that a typed location does not turn into an emergency."""
 LONGEST = 512
 """Characters kept of anything a caller's network wrote; the rest is noise or an attack."""
 TAKE_BACK_S = 30.0
@@ -36,7 +40,10 @@ class Ring(Struct, frozen=True):
 
 
 def rang(desk: Desk, ring: Ring) -> Pending[Changes]:
-    """Write that an offer rings at this desk; told twice (the engine replays its journal), it is written once."""
+    """Write that an offer rings at this desk; told twice (the engine replays its journal), it is written once.
+
+    An incident that was opened before this was on record gets its caller's number now.
+    """
     caller = read_number(ring.number, desk.settings.phone.region)
     told = ring.identity if ring.identity in IDENTITIES and ring.identity != "unknown" else caller.identity
     body = {
@@ -56,8 +63,18 @@ def rang(desk: Desk, ring: Ring) -> Pending[Changes]:
         state = tx.state(ring.offer)
         if state is None or state.created is None:
             tx.append("offer.rang", ring.offer, body, person)
+            if caller.e164:
+                _number_follows(tx, ring.offer, body["number"], person)
 
     return desk.write(act)
+
+
+def _number_follows(tx: Tx, offer: Uid, number: object, person: Uid) -> None:
+    """Give the number to incidents of this call that have none; what was typed there stands."""
+    for (incident,) in tx.db.execute("select incident from link where call = ?", [offer]).fetchall():
+        state = tx.state(incident)
+        if state is not None and "callback" not in state.registers:
+            tx.append("incident.edited", incident, {"set": {"callback": [number, []]}}, person)
 
 
 def answered(desk: Desk, offer: Uid, at: int) -> Pending[Changes]:
@@ -91,6 +108,26 @@ def classify(desk: Desk, offer: Uid, type: str, seen: tuple[Dot, ...] = ()) -> P
     def act(tx: Tx) -> None:
         state = known(tx, offer, "call")
         put = writes(desk.store.replica, state, {"type": (type, seen)})
+        if put:
+            desk.typed[offer] = (state.face("type"), desk.clock.monotonic_s())
+            tx.append("call.classified", offer, {"set": put}, person)
+
+    return desk.write(act)
+
+
+def located(desk: Desk, offer: Uid) -> Pending[Changes]:
+    """Type the call as emergency, which a location typed says at the gate, unless its type is one of `STAYS`.
+
+    Also where the record has not heard of the call yet (the disk was full while it rang, the screen came back in the
+    middle of it): the type lies ready and is the call's once it arrives.
+    """
+    person = desk.person_uid
+
+    def act(tx: Tx) -> None:
+        state, call = tx.state(offer) or State(), callviews.call(tx.db, offer)
+        if (call.type if call is not None else as_text(state.face("type"))) in STAYS:
+            return
+        put = writes(desk.store.replica, state, {"type": ("emergency", ())})
         if put:
             desk.typed[offer] = (state.face("type"), desk.clock.monotonic_s())
             tx.append("call.classified", offer, {"set": put}, person)
