@@ -55,7 +55,7 @@ class LineSession(QObject):
         self.noise = ""  # the type the last key gave, while it can be taken back
         self.noise_at = 0
         self.gate_at: int | None = None
-        self._noise_offer: Uid = b""
+        self._noise_offer: Uid = b""  # the call that the last key typed; another may be at hand by now
         self._armed: tuple[str, int] = ("", 0)
         self._question = Question(bridge, self._ask, self.trouble.emit)
         bridge.changed.connect(self._news)
@@ -96,7 +96,7 @@ class LineSession(QObject):
     def _end(self) -> None:
         self.ended_at = self.desk.clock.now_ms()
         self.refresh()
-        if self.noise:
+        if self._is_noise:
             self.close()  # noise asks nothing more; its way back stays for its 30 s
         else:
             self._to("wrap_up")
@@ -104,6 +104,7 @@ class LineSession(QObject):
     def _adopt(self, offer: Uid, phase: str, ring: RingView | None) -> None:
         self.offer, self.ring = offer, ring
         self.call, self.earlier, self.ended_at, self.gate_at = None, None, None, None
+        self._armed = ("", 0)  # a key asked for on the call before is a first press on this one
         if self.noise and phase == "talking":
             self.noise = ""
         self.call_opened.emit(offer)
@@ -222,7 +223,7 @@ class LineSession(QObject):
 
     def hang_up(self) -> None:
         """F12: at once, but a caller who can't be called back asks for it twice."""
-        if self.identity in NO_CALL_BACK and not self.noise and not self._second("hang_up"):
+        if self.identity in NO_CALL_BACK and not self._is_noise and not self._second("hang_up"):
             self.asked.emit("hang_up", "no_call_back")
             return
         self._line(lambda: calls.hang_up(self.desk))
@@ -231,19 +232,28 @@ class LineSession(QObject):
         """A type key. The first press types, the same again hangs up; with location or type filled it asks first."""
         if not self.can_type():
             return
-        if name in NOISE and self.noise == name and self.is_talking():
+        if self._is_noise and self.noise == name and self.is_talking():
             self._line(lambda: calls.hang_up(self.desk))
             return
         if name in NOISE and filled and not self._second(name):
             self.asked.emit(name, "filled")
             return
-        self.bridge.ask(calls.classify(self.desk, self.offer, name), lambda _done: self._typed(name), self.trouble.emit)
+        offer = self.offer
+        typed = calls.classify(self.desk, offer, name)
+        self.bridge.ask(typed, lambda _done: self._typed(offer, name), self.trouble.emit)
 
-    def _typed(self, name: str) -> None:
+    @property
+    def _is_noise(self) -> bool:
+        """Whether the last key typed the call at hand as noise; what it did to one before says nothing of this one."""
+        return bool(self.noise) and self._noise_offer == self.offer
+
+    def _typed(self, offer: Uid, name: str) -> None:
+        if self.offer not in (offer, b""):
+            return  # the disk was slow and another call is at hand: nothing of it was typed
         self.noise = name if name in NOISE else ""
         self.noise_at = self.desk.clock.now_ms()
-        self._noise_offer = self.offer
-        if self.gate_at is None:
+        self._noise_offer = offer
+        if self.offer and self.gate_at is None:
             self.gate_at = self.noise_at
         self.typed.emit(name)
         self.refresh()
@@ -252,11 +262,14 @@ class LineSession(QObject):
         """Ctrl+Z within 30 s: the call has the type it had before; the line is as it was."""
         offer = self._noise_offer or self.offer
         if offer:
-            self.bridge.ask(calls.take_back(self.desk, offer), lambda _done: self._back(), self.trouble.emit)
+            self.bridge.ask(calls.take_back(self.desk, offer), lambda _done: self._back(offer), self.trouble.emit)
 
-    def _back(self) -> None:
+    def _back(self, offer: Uid) -> None:
+        if offer == self.offer:
+            self.gate_at = None
+        if self._noise_offer not in (offer, b""):
+            return  # another call was typed meanwhile: the way back that is shown is that one's
         self.noise = ""
-        self.gate_at = None
         self.taken_back.emit()
         self.refresh()
 
