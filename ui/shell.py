@@ -62,6 +62,7 @@ class Shell(QMainWindow):
         self.wall, self.ring_wall = WallClock(theme, self.zone), WallClock(theme, self.zone)
         self.strip = Strip(theme, self.wall, root)
         self.strip.wrap_target_s = desk.catalogue.target_s("wrap_up")
+        self.strip.ring_outputs = desk.settings.phone.ring_outputs
         amber_at = desk.catalogue.warn_percent / 100
         self.ribbon = ClockRibbon(theme, amber_at, root)
         self.gate = GateBar(theme, root)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
 
-from tests.screens.seat import done
+from tests.screens.seat import Seat, done
 from tests.ui.screen import Screen
+from ui import i18n
+from ui.bridge import Bridge
 from ui.softphone.clocks import Stage, face
+from ui.theme import Theme
 from workstation.domain.rows import Step
 from workstation.domain.sentence import say
 from workstation.service import views
@@ -214,6 +219,28 @@ def test_a_line_that_may_not_ring_says_so(screen: Screen) -> None:
 
 
 @pytest.mark.promise("U1")
+@pytest.mark.parametrize(
+    ("language", "named", "told"),
+    [
+        ("id", (), "Saluran terdaftar · dering di semua keluaran suara"),
+        ("en", (), "Line registered · rings on all sound outputs"),
+        ("id", ("Headset", "Speaker USB"), "Saluran terdaftar · dering disetel ke Headset, Speaker USB"),
+        ("en", ("Headset", "Speaker USB"), "Line registered · set to ring on Headset, Speaker USB"),
+    ],
+)
+def test_where_it_rings_is_said_as_the_settings_have_it(
+    qtbot: QtBot, seat: Seat, bridge: Bridge, theme: Theme, language: str, named: tuple[str, ...], told: str
+) -> None:
+    settings = seat.desk.settings
+    seat.desk.settings = replace(settings, phone=replace(settings.phone, ring_outputs=named))
+    i18n.use(language)
+    screen = Screen(qtbot, seat, bridge, theme)
+    screen.settle()
+    assert screen.window.strip.under.text() == told
+    screen.close()
+
+
+@pytest.mark.promise("U1")
 def test_hold_mute_and_timer(screen: Screen) -> None:
     offer = screen.talking()
     strip = screen.window.strip
@@ -348,8 +375,6 @@ def test_the_clocks_of_a_call_follow_the_record(screen: Screen) -> None:
 
 @pytest.mark.promise("U4")
 def test_sound_levels_touch_only_their_meters(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    from msgspec.structs import replace
-
     screen.talking()
     window = screen.window
     laid: list[int] = []

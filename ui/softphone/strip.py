@@ -79,6 +79,7 @@ class Strip(QFrame):
         self.state: PhoneState | None = None
         self.on_line: OnLine | None = None
         self.wrap_target_s = 90
+        self.ring_outputs: tuple[str, ...] = ()
         self._now = 0
         self.mark = StateMark(theme)
         self.head = Label(theme, role="caller")
@@ -214,10 +215,18 @@ class Strip(QFrame):
         self.head.say("strip.ready" if state.may_ring else "strip.may_not_ring")
         self.mark.show_state(*(("phone", "text2", "bg2") if state.may_ring else ("warn", "amber", "amberTint")))
         self.under.tint("text2" if state.may_ring else "amber")
-        parts = [tr("strip.registered"), tr("strip.null_device") if state.null_device else tr("strip.rings_everywhere")]
+        parts = [tr("strip.registered"), self._where_it_rings(state)]
         return " · ".join(
             parts if state.may_ring else [figures.plain(said(state.sentence)) or tr("strip.no_proof"), parts[1]]
         )
+
+    def _where_it_rings(self, state: PhoneState) -> str:
+        """Every output where the settings name none; of named ones only what is set: one may not be plugged in."""
+        if state.null_device:
+            return tr("strip.null_device")
+        if self.ring_outputs:
+            return tr("strip.rings_on", outputs=", ".join(self.ring_outputs))
+        return tr("strip.rings_everywhere")
 
     def levels(self, state: PhoneState) -> None:
         """The same state with other sound levels."""
