@@ -124,6 +124,15 @@ def test_a_sentence_is_said_with_what_is_filled_in_and_what_comes_after() -> Non
     assert len({lost, say("sound.lost", name="Headset {x}"), found}) == 2
 
 
+@pytest.mark.promise("U1")
+@pytest.mark.parametrize(("language", "claim"), [("en", r"\brecord(ed|ing|ings)\b"), ("id", r"rekam")])
+def test_no_sentence_says_that_sound_is_recorded(language: str, claim: str) -> None:
+    """Calls are noted down; what is said on the line is kept nowhere."""
+    texts = {key: str(entry) for key, entry in written(language).items()}
+    assert len(texts) > 300
+    assert not {key: text for key, text in texts.items() if re.search(claim, text, re.I)}
+
+
 def test_an_error_a_person_sees_is_english_as_text_and_knows_its_sentence() -> None:
     from workstation.domain.sentence import say
     from workstation.store import StoreFailed
