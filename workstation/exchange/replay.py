@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -202,12 +202,12 @@ def write_call(desk: Desk, call: CallRecord, mapping: TableMap) -> Written:
         ended = max(unit.available or 0 for unit in call.units)
         how = mapping.dispositions.get(call.words["disposition"], mapping.disposition)
         intake.close(desk, incident, how, at=max(ended, entered))
-    return Written(_there(desk, [offer]), _there(desk, [incident]), _there(desk, assigned))
+    return Written(_there(desk, offer), _there(desk, incident), len(set(assigned)))
 
 
-def _there(desk: Desk, entities: Iterable[Uid]) -> int:
-    """How many of these the record speaks of; two of one name are one."""
-    return sum(desk.knows(entity).result() for entity in set(entities))
+def _there(desk: Desk, entity: Uid) -> int:
+    """1 where the record speaks of it."""
+    return int(desk.knows(entity).result())
 
 
 def _complete(desk: Desk, call: CallRecord, mapping: TableMap) -> Written:
@@ -220,7 +220,7 @@ def _complete(desk: Desk, call: CallRecord, mapping: TableMap) -> Written:
         return Written(already=1)
     entered = max(call.received, call.entry or call.received)
     added = _write_units(desk, _uid(mapping.name, "incident", call), call, mapping, entered, units)
-    return Written(assignments=_there(desk, added), already=1)
+    return Written(assignments=len(set(added)), already=1)
 
 
 def _missing(desk: Desk, call: CallRecord, mapping: TableMap) -> list[Response]:
@@ -230,16 +230,19 @@ def _missing(desk: Desk, call: CallRecord, mapping: TableMap) -> list[Response]:
 def _write_units(
     desk: Desk, incident: Uid, call: CallRecord, mapping: TableMap, entered: int, units: Sequence[Response]
 ) -> list[Uid]:
+    """Write units and their stamps; gives those the record then has."""
     plans = []
     for unit in units:
         agency = mapping.agencies.get(unit.unit_type, mapping.agency)
         plans.append(Plan(agency, mapping.channel, unit.unit, _unit_uid(unit, call, mapping)))
     # A unit dispatched before its call was entered was planned no later than that.
     dispatch.plan(desk, incident, plans, at=min([entered, *(unit.dispatch or entered for unit in units)]))
+    there = []
     for item, unit in zip(plans, units, strict=True):
-        if _there(desk, [item.uid]):  # else someone at a desk has sent that unit already
+        if desk.knows(item.uid).result():  # else someone at a desk has sent that unit already
             _stamp(desk, item.uid, unit)
-    return [item.uid for item in plans]
+            there.append(item.uid)
+    return there
 
 
 def _unit_uid(unit: Response, call: CallRecord, mapping: TableMap) -> Uid:
