@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,11 +43,15 @@ def settings_for(
 class Told:
     """A line and everything it told."""
 
-    def __init__(self, settings: PhoneSettings, key: bytes = KEY, ack: bool = True) -> None:
+    def __init__(
+        self, settings: PhoneSettings, key: bytes = KEY, ack: bool = True, command: Sequence[str] = ()
+    ) -> None:
         self.events: list[wire.Event] = []
         self.states: list[PhoneState] = []
         self._ack = ack
-        self.line = Line(settings, key, clock=SystemClock(), on_event=self._event, on_state=self.states.append)
+        self.line = Line(
+            settings, key, clock=SystemClock(), on_event=self._event, on_state=self.states.append, command=command
+        )
 
     def _event(self, event: wire.Event) -> None:
         self.events.append(event)
