@@ -85,6 +85,8 @@ class Play:
                 raise NotInTime(f"to the disk took, in ms, {late(taken)}; the promise is {SAVED_MS}")
             if not one.sealed(LANDMARK):
                 raise NotInTime("the record can be read without its key")
+            centre.until(lambda: not one.reads("Kebakaran kendaraan"), 5, "the board follows the last type written")
+            centre.see(one, "0 belum terkirim")
             self._picture(centre, 1, "2-bicara")
         with self._report.step("synced"):
             centre.see(two, "Kebakaran bangunan", "Batu Merah")
