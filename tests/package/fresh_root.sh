@@ -3,6 +3,8 @@
 #
 #   tests/package/fresh_root.sh [--only-run] [SUITE]     SUITE: this machine's own by default
 #   FRESH_TESTS='tests/store -x' tests/package/fresh_root.sh     what ./test is given in there; all by default
+#   FRESH_ARCHIVE=ADDRESS FRESH_OPTIONS='...' FRESH_SCRIPT=FILE     another distribution's archive, further options of
+#                     debootstrap (its keyring, its components) and its script where debootstrap has none for the suite
 #
 # Inside: ./run for a person without rights (one clear sentence), ./run, ./run again (set-up under 5 s), ./run from a
 # folder of wheels without a network, ./test's set-up, and ./test with no network at all.
@@ -128,7 +130,7 @@ play() { # name, command: the demonstration must hold
 # ---------------------------------------------------------------- inside: build the root, prove the commands
 inside() {
     suite=${suite:-$(system_codename)}
-    archive=$(mirror)
+    archive=${FRESH_ARCHIVE:-$(mirror)}
     [ -n "$archive" ] || fail "apt on this machine knows no archive of $(system_codename)"
     eval "$(apt-config shell proxy Acquire::http::Proxy)"
     # shellcheck disable=SC2154
@@ -136,7 +138,7 @@ inside() {
     case $archive in https:*) extra=--include=ca-certificates ;; *) extra= ;; esac
     from=$(seconds)
     # shellcheck disable=SC2086
-    debootstrap --variant=minbase $extra "$suite" "$root" "$archive" >"$root.log" 2>&1 ||
+    debootstrap --variant=minbase $extra ${FRESH_OPTIONS:-} "$suite" "$root" "$archive" ${FRESH_SCRIPT:-} >"$root.log" 2>&1 ||
         { tail -n 20 "$root.log" >&2; rm -f "$root.log"; fail "debootstrap of $suite"; }
     rm -f "$root.log"
     took "debootstrap --variant=minbase $suite" "$from"
