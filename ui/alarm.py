@@ -60,5 +60,5 @@ class Alarm:
         self._handed = said
         try:
             self._before(kind, error, trace)
-        except Exception:
+        except Exception:  # whoever listened before may fail in any way; the error was told already
             log.exception("the error could not be handed on")

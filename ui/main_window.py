@@ -138,8 +138,8 @@ class MainWindow(Shell):
         elif self.session.phase == "idle":
             try:
                 self.pages[name]
-            except Exception:
-                self._spare.stop()  # its own key will say so
+            except Exception:  # whatever a page fails with: nobody asked for it yet, and its own key will say so
+                self._spare.stop()
                 log.exception("the page %s could not be made ahead", name)
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -7,7 +7,7 @@ emitted and every widget paints itself anew from `color`, `font` and `px`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from string import Template
 from typing import Any
@@ -103,6 +103,9 @@ class Theme(QObject):
             self._heights[role] = QFontMetricsF(self.font(role)).height()
         return self._heights[role]
 
+    def _measure(self, text: str, role: str) -> float:
+        return QFontMetricsF(self.font(role)).horizontalAdvance(text)
+
     def _lay_out(self, text: str, role: str) -> QStaticText:
         line = QStaticText(text)
         line.setTextFormat(Qt.TextFormat.PlainText)
@@ -113,8 +116,7 @@ class Theme(QObject):
         self._fonts.clear()
         self._heights.clear()
         self._lines = lru_cache(WIDTHS)(self._lay_out)
-        measure = lambda text, role: QFontMetricsF(self.font(role)).horizontalAdvance(text)  # noqa: E731
-        self._widths: Callable[[str, str], float] = lru_cache(WIDTHS)(measure)
+        self._widths = lru_cache(WIDTHS)(self._measure)
 
     def px(self, measure: float) -> int:
         """A measure in px at 100 %, grown with the text."""

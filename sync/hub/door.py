@@ -70,6 +70,7 @@ class Visit(H11Protocol):
         self._known = False
         self._deadline: asyncio.TimerHandle | None = None
 
+    # asyncio types any transport here; uvicorn, and so we, are only given those of connections.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._strangers.enter(self)

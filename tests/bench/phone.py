@@ -38,6 +38,7 @@ GAP_S = 0.3
 _ECHO = "import socket,sys;s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.bind(('127.0.0.1',int(sys.argv[1])))\n" \
     "while 1:\n d,a=s.recvfrom(65535);s.sendto(d,a)"  # fmt: skip
 PACKETS = 500
+# What the machine itself gives: a loop that does nothing but sleep until each 20 ms are over, as a pacing thread must.
 _PACE = f"""
 import time
 from workstation.phone.engine.media import pacing

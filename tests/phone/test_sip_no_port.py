@@ -74,7 +74,7 @@ def test_newer_settings_never_end_a_call_that_came_meanwhile(tmp_path: Path) -> 
         call = raw.dialog()
         offer = rung(told, call)
         # What a line says that saw no call in the engine's first words, a moment before this one rang.
-        with meeting.connect(folder) as late:  # type: ignore[union-attr]
+        with meeting.connect(folder) as late:
             late.send_bytes(wire.pack(wire.Quit(idle=True)))
 
             def rings_still() -> bool:

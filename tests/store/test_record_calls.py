@@ -175,5 +175,5 @@ def test_where_a_person_is_signed_in(tmp_path: Path) -> None:
             ("signed_out", "Meja 1", 40, {"desk": "", "since_at": None}),
         ):
             body = {"desk": name, "at": at}
-            store.write(lambda tx, k=kind, b=body: tx.append(f"person.{k}", uid, b)).result(10)  # type: ignore[misc]
+            store.write(lambda tx, k=kind, b=body: tx.append(f"person.{k}", uid, b)).result(10)
             assert rows(store, "select desk, since_at from person") == [seat]

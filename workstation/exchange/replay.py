@@ -174,8 +174,8 @@ def _whole(
             return write_call(desk, call, mapping)
         except Refused:
             raise
-        except Exception:
-            halt.set()  # the calls behind it may be in the same commit
+        except Exception:  # disk or record, whatever it was: the calls behind it may be in the same commit
+            halt.set()
             raise
 
     return write

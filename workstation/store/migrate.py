@@ -23,7 +23,7 @@ sys.modules["pysqlite3.dbapi2"] = dbapi2
 # sqlite-utils loads numpy only to learn the names of its types: a fifth of a second, for nothing stored.
 _without_numpy = "numpy" not in sys.modules
 if _without_numpy:
-    sys.modules["numpy"] = None  # type: ignore[assignment]
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # None is how an import is refused, and not in its type
 try:
     from sqlite_utils import Database, Migrations
 finally:
