@@ -119,7 +119,7 @@ def test_a_stranger_has_no_longer_than_its_time(log: Store, tmp_path: Path, firs
             desk.open_incident("AMB-1-0001")
             until_in_step([desk])
             trickle.cut()
-        assert desk.until("up").unsent == 0
+        desk.told(state="up", unsent=0)
         assert log.vector() == desk.store.vector()
 
 
