@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import fields
 
 from workstation.domain.ids import Uid
 
@@ -34,4 +33,4 @@ class Changes(Struct, frozen=True):
         )
 
     def __bool__(self) -> bool:
-        return any(getattr(self, field.name) for field in fields(self) if field.name != "local")
+        return bool(self.offers or self.calls or self.incidents or self.assignments or self.people)

@@ -12,6 +12,7 @@ from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
 from workstation.domain.ops import Op, as_text
+from workstation.store import follow
 from workstation.store.cipher import Connection
 from workstation.store.ledger import Ledger
 from workstation.store.projection import Projection
@@ -46,14 +47,25 @@ class _Pending(Struct):
 class Batch:
     """One transaction's ops. `add` folds, `flush` writes; `own` is this store's replica, whose ops wait to be sent.
 
+    `indexing` writes the words of the ops into the search index too, as far as it has followed up to here.
+
     `held` are entities as they are on disk, kept from one transaction to the next by the only thread that writes; they
     must be forgotten whenever a transaction is taken back.
     """
 
-    def __init__(self, connection: Connection, ledger: Ledger, own: int, held: dict[Uid, Held] | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        ledger: Ledger,
+        own: int,
+        held: dict[Uid, Held] | None = None,
+        *,
+        indexing: bool = False,
+    ) -> None:
         self._connection = connection
         self._ledger = ledger
         self._own = own
+        self._indexing = indexing and ledger.indexed == ledger.arrival
         self._held: dict[Uid, Held] = {} if held is None else held
         if len(self._held) > HELD_MOST:
             self._held.clear()
@@ -81,7 +93,7 @@ class Batch:
         ledger.arrival += 1
         row = (ledger.arrival, op.replica, op.seq, held.id, op.kind, op.at, int(skewed), raw, head)
         pending.ops.append(row)
-        if text := words(op):
+        if self._indexing and (text := words(op)):
             pending.words.append((held.id << 32 | ledger.arrival, text))
         held.state.apply(op)
         if op.replica == self._own:
@@ -96,8 +108,10 @@ class Batch:
         if not pending.ops:
             return False
         self._connection.executemany("insert into op values (?,?,?,?,?,?,?,?,?)", pending.ops)
-        # A row out of rowid order makes FTS5 flush a segment each time.
-        self._connection.executemany("insert into search (rowid, words) values (?,?)", sorted(pending.words))
+        if self._indexing:
+            follow.add(self._connection, pending.words)
+            self._ledger.indexed = self._ledger.arrival
+            follow.reached(self._connection, self._ledger.indexed)
         self._write(pending.touched.values())
         self._name_replicas(pending.replicas)
         return True

@@ -16,13 +16,17 @@ REACHED: Final = """select replica.replica, op.seq, op.head from replica join op
 
 
 class Ledger(Struct):
-    """Vector, chain heads and desk names, the newest arrival number and entity number; put back after a failure."""
+    """Vector, chain heads and desk names, the newest arrival and entity numbers; put back after a failure.
+
+    `indexed` is the newest arrival whose words are in the search index.
+    """
 
     vector: dict[int, int] = field(default_factory=dict)
     heads: dict[int, bytes] = field(default_factory=dict)
     desks: dict[int, str] = field(default_factory=dict)
     arrival: int = 0
     entity: int = 0
+    indexed: int = 0
 
     @classmethod
     def load(cls, connection: Connection) -> Ledger:
@@ -34,6 +38,8 @@ class Ledger(Struct):
         ledger.desks = dict(connection.execute("select replica, desk from replica").fetchall())
         ledger.arrival = connection.execute("select coalesce(max(n), 0) from op").fetchone()[0]
         ledger.entity = connection.execute("select coalesce(max(id), 0) from entity").fetchone()[0]
+        row = connection.execute("select v from meta where k = 'searched'").fetchone()
+        ledger.indexed = row[0] if row else 0
         return ledger
 
     def copy(self) -> Ledger:
@@ -44,7 +50,7 @@ class Ledger(Struct):
         """As it stood then."""
         self.vector, self.heads = dict(mark.vector), dict(mark.heads)
         self.desks = dict(mark.desks)
-        self.arrival, self.entity = mark.arrival, mark.entity
+        self.arrival, self.entity, self.indexed = mark.arrival, mark.entity, mark.indexed
 
     def seq(self, replica: int) -> int:
         """The newest op had of a replica, 0 = none."""

@@ -6,6 +6,7 @@ import logging
 
 from sync.protocol import unpack
 from workstation.domain.merge import FOLD_VERSION
+from workstation.store import follow
 from workstation.store.batch import Batch
 from workstation.store.cipher import Connection
 from workstation.store.ledger import Ledger
@@ -30,6 +31,7 @@ def refold(db: Connection, ledger: Ledger, own: int) -> bool:
             db.execute(f"delete from {table}")  # noqa: S608 - names of this module
         db.execute("insert into search (search) values ('delete-all')")
         _entities(db, ledger, own)
+        follow.reached(db, ledger.arrival)
         db.execute("insert or replace into meta values ('fold', ?)", [FOLD_VERSION])
         db.execute("commit")
     except BaseException:
@@ -41,7 +43,7 @@ def refold(db: Connection, ledger: Ledger, own: int) -> bool:
 def _entities(db: Connection, ledger: Ledger, own: int) -> None:
     batch = Batch(db, ledger, own)
     for entity, uid in db.execute("select id, uid from entity order by id").fetchall():
-        ops, own_seq, found = [], 0, []
+        ops, own_seq, pieces = [], 0, []
         for n, replica, seq, raw in db.execute(
             "select n, replica, seq, raw from op where entity = ? order by n", [entity]
         ):
@@ -49,6 +51,6 @@ def _entities(db: Connection, ledger: Ledger, own: int) -> None:
             ops.append(op)
             own_seq = seq if replica == own else own_seq
             if text := words(op):
-                found.append((entity << 32 | n, text))
+                pieces.append((entity << 32 | n, text))
         batch.refold(uid, entity, own_seq, ops)
-        db.executemany("insert into search (rowid, words) values (?,?)", found)
+        follow.add(db, pieces)

@@ -95,4 +95,9 @@ def _first(db: Connection) -> None:
         db.execute(statement)
 
 
-STEPS: Final = (Step("0001_first", _first),)
+def _search_follows(db: Connection) -> None:
+    # Up to here each op was indexed in its own transaction.
+    db.execute("insert or replace into meta select 'searched', coalesce(max(n), 0) from op")
+
+
+STEPS: Final = (Step("0001_first", _first), Step("0002_search_follows", _search_follows))

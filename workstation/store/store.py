@@ -69,7 +69,7 @@ class Store:
                 raise
 
         self._writer = Writer(
-            start, self._committed, self._announce, lambda db: Tidy(db, self._checkpointer), merge_page
+            start, self._committed, self._announce, lambda db, ledger: Tidy(db, self._checkpointer, ledger), merge_page
         )
         try:
             self._ledger = self._writer.ready.result()

@@ -1,4 +1,4 @@
-"""What keeps the file in shape while nobody waits: small merge steps of the search index, and checkpoints.
+"""What keeps the file in shape while nobody waits: the search index brought up and merged, and checkpoints.
 
 FTS5 merging by itself stalls a commit by up to 190 ms, and a checkpoint inside a commit by 50; so both are done here.
 A second connection on its own thread copies WAL pages back without blocking the writer (PASSIVE), but alone that
@@ -13,7 +13,9 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from workstation.store import follow
 from workstation.store.cipher import Connection, connect, dbapi2
+from workstation.store.ledger import Ledger
 
 log = logging.getLogger("store")
 
@@ -69,15 +71,18 @@ class Checkpointer:
 class Tidy:
     """Decides what is to be tidied and does one bounded step at a time, on the writer's thread."""
 
-    def __init__(self, db: Connection, checkpointer: Checkpointer) -> None:
+    def __init__(self, db: Connection, checkpointer: Checkpointer, ledger: Ledger) -> None:
         self._connection = db
+        self._ledger = ledger
         self._checkpointer = checkpointer
         self._segments = SEGMENTS_SOME
         self._commits = 0
+        self._put_off = False
 
-    def note_commit(self) -> None:
-        """One more commit is in the WAL and, for all we know, one more segment in the search index."""
-        self._segments += 1
+    def note_commit(self, *, indexed: bool = False) -> None:
+        """One more commit is in the WAL and, where it wrote words, one more segment in the search index."""
+        self._put_off = False
+        self._segments += indexed
         self._commits += 1
         if self._commits >= COMMITS_SOME:
             self._commits = 0
@@ -86,22 +91,26 @@ class Tidy:
     @property
     def wanted(self) -> bool:
         """Whether idle time could be used."""
-        return self._segments >= SEGMENTS_SOME
+        return not self._put_off and (self._behind > 0 or self._segments >= SEGMENTS_SOME)
 
     @property
     def pressing(self) -> bool:
         """Whether it can't wait for idle time."""
-        return self._segments > SEGMENTS_MOST or self._wal_full
+        late = self._behind > follow.BEHIND_MOST or self._segments > SEGMENTS_MOST or self._wal_full
+        return late and not self._put_off
 
     def step(self) -> None:
-        """One bounded step; a failure is told in the log and tried again later."""
+        """One bounded step; a failure is told in the log and tried again after the next commit."""
         try:
             if self._wal_full:
                 self._restart_wal()
-            elif self.wanted:
+            elif self._behind > 0:
+                follow.index(self._connection, self._ledger)
+                self._segments += 1
+            elif self._segments >= SEGMENTS_SOME:
                 self._merge_search()
         except dbapi2.DatabaseError as error:
-            self._segments = 0
+            self._put_off = True
             log.warning("tidying put off: %s", error)
 
     def _merge_search(self) -> None:
@@ -119,6 +128,11 @@ class Tidy:
         finally:
             self._connection.execute("pragma busy_timeout = 5000")
         self._checkpointer.pages = 0  # where a long reader held it back, the next look says so
+
+    @property
+    def _behind(self) -> int:
+        """Ops whose words the search index lacks."""
+        return self._ledger.arrival - self._ledger.indexed
 
     @property
     def _wal_full(self) -> bool:

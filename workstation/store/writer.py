@@ -75,7 +75,7 @@ class Writer:
         open_database: Callable[[], tuple[Connection, Ledger, Author]],
         committed: Callable[[Ledger], None],
         announce: Callable[[Changes], None],
-        tidy: Callable[[Connection], Tidy],
+        tidy: Callable[[Connection, Ledger], Tidy],
         merge_page: int,
     ) -> None:
         self._open, self._make_tidy, self._merge_page = open_database, tidy, merge_page
@@ -138,7 +138,7 @@ class Writer:
     def _run(self) -> None:
         try:
             self._db, self._ledger, self._author = self._open()
-            self._tidy = self._make_tidy(self._db)
+            self._tidy = self._make_tidy(self._db, self._ledger)
         except BaseException as error:
             self.ready.set_exception(error)
             return
@@ -252,7 +252,7 @@ class Writer:
 
     def _commit_arrivals(self, arrivals: Sequence[Arrival]) -> None:
         mark = self._ledger.copy()
-        batch = Batch(self._db, self._ledger, self._author.replica, self._held)
+        batch = Batch(self._db, self._ledger, self._author.replica, self._held, indexing=True)
         taken: list[tuple[Arrival, int]] = []
         refused: list[tuple[Arrival, Gap]] = []
         try:
@@ -272,7 +272,7 @@ class Writer:
             self._undo(mark)
             self._retry_alone(arrivals, error)
             return
-        self._tidy.note_commit()
+        self._tidy.note_commit(indexed=True)
         settled = [self._end(arrival, error) for arrival, error in refused]
         for arrival, until in taken:
             arrival.done = until
