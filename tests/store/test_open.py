@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.store.desks import KEY, desk, edits, opens, rows
+from tests.waiting import wait_until
 from workstation.store import Store, StoreRefused, read_digest
 from workstation.store import database as database_module
 from workstation.store.cipher import Connection
 from workstation.store.schema import STEPS, Step
 
+FOUND = "select count(*) as hits from search where search match ?"
 VECTORS = Path(__file__).parent.parent / "vectors"
 
 
@@ -28,6 +30,11 @@ def fingerprint(folder: Path) -> dict[str, str]:
         for file in sorted(folder.iterdir())
         if not file.name.endswith((".lock", "-shm"))
     }
+
+
+def found(store: Store, word: str) -> int:
+    """How many rows of the search index have this word."""
+    return int(rows(store, FOUND, word)[0]["hits"])
 
 
 def abandoned(folder: Path) -> Path:
@@ -131,17 +138,19 @@ def test_a_step_that_fails_leaves_the_schema_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("D3")
-def test_a_record_of_schema_1_opens(tmp_path: Path) -> None:
-    for file in VECTORS.glob("desk-schema-1.db"):
-        shutil.copy(file, tmp_path / "desk-1.db")
+@pytest.mark.parametrize("schema", range(1, len(STEPS) + 1))
+def test_a_record_of_every_schema_opens(tmp_path: Path, schema: int) -> None:
+    shutil.copy(VECTORS / f"desk-schema-{schema}.db", tmp_path / "desk-1.db")
     with desk(tmp_path) as store:
-        digest = (VECTORS / "desk-schema-1.digest").read_text().strip()
+        digest = (VECTORS / f"desk-schema-{schema}.digest").read_text().strip()
         assert store.digest().hex() == digest
         assert rows(store, "select village, status from incident order by number") == [
             {"village": "Batu Merah", "status": "dispatched"},
             {"village": "Silale", "status": "draft"},
         ]
         store.write(opens("AMB-1-0003")).result(10)
+        wait_until(lambda: found(store, "0003"), 10, what="the new op's words are in the index")
+        assert found(store, "silale") == 1, "the words of the old ones are in it once"
 
 
 def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:

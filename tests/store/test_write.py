@@ -20,6 +20,7 @@ from workstation.domain.ops import OpInvalid
 from workstation.store import Changes, Connection, Store, StoreClosed, StoreFailed, Tx, reads
 from workstation.store import store as store_module
 from workstation.store.cipher import connect
+from workstation.store.writer import MERGE_BESIDE
 
 
 @pytest.mark.promise("D2")
@@ -186,7 +187,7 @@ def test_a_merge_transaction_holds_at_most_200_ops_and_lets_the_screen_in_betwee
         merged = two.merge(one.page({}, 1000))
         assert len(merged.result(10).incidents) == 1000
         typed[0].result(10)
-        assert [len(changes.incidents) for changes in commits] == [200, 1] + [50] * 16
+        assert [len(changes.incidents) for changes in commits] == [200, 1] + [MERGE_BESIDE] * (800 // MERGE_BESIDE)
         assert [changes.local for changes in commits][:2] == [False, True]
         assert store_module.MERGE_PAGE == 200
 
@@ -386,10 +387,11 @@ def test_search_rows_name_the_op_they_come_from(tmp_path: Path) -> None:
         store.write(edits(incident, landmark="Masjid Raya")).result(10)
         sql = """select hex(entity.uid) as uid, op.kind, op.seq from search join op on op.n = search.rowid & 4294967295
                  join entity on entity.id = search.rowid >> 32 where search match ? order by search.rowid desc"""
+        wait_until(lambda: rows(store, sql, "silo"), 10)
         assert rows(store, sql, "silo") == [{"uid": incident.hex().upper(), "kind": "incident.edited", "seq": 2}]
         for turn in range(60):
             store.write(edits(incident, landmark=f"Tanjakan {turn}")).result(10)
-        assert len(rows(store, sql, "tanjakan")) == 60
+        wait_until(lambda: len(rows(store, sql, "tanjakan")) == 60, 10)
         store.write(lambda tx: tx.db.execute("insert into search (search) values ('integrity-check')")).result(10)
 
 

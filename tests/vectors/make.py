@@ -7,14 +7,14 @@ from pathlib import Path
 
 from tests.store.desks import desk, edits, opens, rings
 from workstation.store import Tx
-from workstation.store.schema import MIGRATIONS
+from workstation.store.schema import STEPS
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
     """Write `desk-schema-N.db` (key: bytes 0 to 31) and its digest."""
-    number = len(MIGRATIONS._migrations)
+    number = len(STEPS)
     with tempfile.TemporaryDirectory() as folder:
         with desk(Path(folder)) as store:
             offer = store.write(rings()).result().value

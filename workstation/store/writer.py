@@ -36,8 +36,8 @@ IDLE_S: Final = 0.05
 PATIENCE: Final = 20
 """Commits of acts after which a page from sync has its turn, however many acts wait: an import must not stop sync."""
 TYPING_S: Final = 2.0
-MERGE_BESIDE: Final = 50
-"""Ops of a merge transaction while an act was written within the last `TYPING_S`: about 6 ms of the writer's time."""
+MERGE_BESIDE: Final = 25
+"""Ops of a merge transaction while an act was written within the last `TYPING_S`: about 3 ms of the writer's time."""
 
 
 class Written(Struct, Generic[T], frozen=True):
