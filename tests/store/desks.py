@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sync.protocol import Stored, pack
+from tests.waiting import wait_until
 from workstation.domain.hlc import HandClock
 from workstation.domain.ids import SeededIds, Uid
 from workstation.domain.ops import Op
 from workstation.store import Connection, Store, Tx
 
+Piece = tuple[int, str]
+"""An op's number of arrival and one of its words."""
 KEY = bytes(range(32))
+WHOLE_DISK = 4_294_967_294
+"""Pages; SQLite's own bound."""
 
 
 @contextmanager
@@ -92,3 +98,39 @@ def rows(store: Store, sql: str, *values: Any) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
     return store.read(named).result(10)
+
+
+@contextmanager
+def with_room(store: Store, pages: int) -> Iterator[None]:
+    """A disk that has room for so many more pages of this record, and then none."""
+
+    def at_most(count: int) -> None:
+        store.write(lambda tx: tx.db.execute(f"pragma max_page_count = {count}").fetchone()).result(10)
+
+    at_most(pages + store.write(lambda tx: tx.db.execute("pragma page_count").fetchone()[0]).result(10).value)
+    try:
+        yield
+    finally:
+        at_most(WHOLE_DISK)
+
+
+def indexed(store: Store) -> Counter[Piece]:
+    """How often each word stands under each (newest 32 bits of the) row of the index."""
+
+    def look(tx: Tx) -> Counter[Piece]:
+        tx.db.execute("create virtual table if not exists temp.words using fts5vocab(main, search, instance)")
+        found = tx.db.execute("select doc & 4294967295, term from temp.words").fetchall()
+        return Counter((n, term) for n, term in found)
+
+    return store.write(look).result(10).value
+
+
+def behind(db: Connection) -> int:
+    """How many ops' words the file says are not in the index."""
+    sql = "select (select coalesce(max(n), 0) from op) - (select v from meta where k = 'searched')"
+    return int(db.execute(sql).fetchone()[0])
+
+
+def caught_up(store: Store) -> Counter[Piece]:
+    wait_until(lambda: store.read(behind).result(10) == 0, 10, what="the index has every op")
+    return indexed(store)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.desks import desk
-from workstation.store import reads
+from tests.store.desks import caught_up, desk
+from workstation.store import Connection, reads
 
 KILLS = 5
 WRITER = """
@@ -27,9 +27,15 @@ from tests.store.desks import KEY
 store = Store.open(Path(sys.argv[1]) / "desk-1.db", KEY, replica=1, clock=SystemClock(), ids=SystemIds(), site="AMB")
 incident = store.write(opens()).result().value
 while True:
-    written = store.write(edits(incident, landmark="tanjakan " * 20)).result()
+    word = f"tanjakan{store.vector()[1] + 1}"
+    store.write(edits(incident, landmark=word + " naik" * 20)).result()
     print(store.vector()[1], flush=True)
 """
+
+
+def edited(db: Connection) -> set[tuple[int, str]]:
+    """The words the index is to have of the edits, each named by its op's number."""
+    return {(n, f"tanjakan{n}") for (n,) in db.execute("select n from op where kind = 'incident.edited'")}
 
 
 @pytest.mark.promise("D2")
@@ -56,4 +62,6 @@ def test_a_killed_process_loses_nothing_it_had_said_was_saved(tmp_path: Path) ->
             assert store.read(lambda db: db.execute("pragma integrity_check").fetchone()[0]).result(10) == "ok"
             assert store.read(lambda db: db.execute("pragma cipher_integrity_check").fetchall()).result(10) == []
             store.write(lambda tx: tx.db.execute("insert into search (search) values ('integrity-check')")).result(10)
+            found = {(n, term) for n, term in caught_up(store) if term.startswith("tanjakan")}
+            assert found == store.read(edited).result(10)
     assert acknowledged > 20 * KILLS

@@ -78,15 +78,32 @@ class Tidy:
         self._segments = SEGMENTS_SOME
         self._commits = 0
         self._put_off = False
+        self._lagging = self._behind > follow.BEHIND_MOST
 
     def note_commit(self, *, indexed: bool = False) -> None:
-        """One more commit is in the WAL and, where it wrote words, one more segment in the search index."""
+        """One more commit is in the WAL and, where words went into the index with it, one more segment there."""
         self._put_off = False
         self._segments += indexed
         self._commits += 1
         if self._commits >= COMMITS_SOME:
             self._commits = 0
             self._checkpointer.ask()
+
+    def keep_up(self) -> None:
+        """In a transaction about to be committed: what would be too far behind the index goes into it at once.
+
+        All of it in one segment, so that it is dear neither for an act of many ops nor for many acts at once. An index
+        that cannot be written stops no act: from then on it follows by steps alone, a bounded one after each commit.
+        """
+        if self._lagging or self._behind <= follow.BEHIND_MOST:
+            return
+        try:
+            follow.catch_up(self._connection, self._ledger)
+        except dbapi2.DatabaseError as error:
+            self._lagging = True
+            log.warning("the search index is left behind: %s", error)
+            if not self._connection.in_transaction:
+                raise
 
     @property
     def wanted(self) -> bool:
@@ -95,8 +112,8 @@ class Tidy:
 
     @property
     def pressing(self) -> bool:
-        """Whether it can't wait for idle time."""
-        late = self._behind > follow.BEHIND_MOST or self._segments > SEGMENTS_MOST or self._wal_full
+        """Whether it can't wait for idle time; the index from half of what it may be behind, so that no act waits."""
+        late = self._behind > follow.BEHIND_MOST // 2 or self._segments > SEGMENTS_MOST or self._wal_full
         return late and not self._put_off
 
     def step(self) -> None:
@@ -107,6 +124,7 @@ class Tidy:
             elif self._behind > 0:
                 follow.index(self._connection, self._ledger)
                 self._segments += 1
+                self._lagging = self._behind > follow.BEHIND_MOST
             elif self._segments >= SEGMENTS_SOME:
                 self._merge_search()
         except dbapi2.DatabaseError as error:

@@ -216,6 +216,7 @@ class Writer:
                 if not act.future.set_running_or_notify_cancel():
                     continue
                 changes |= self._one(act, settled, alone=len(acts) == 1)
+            self._tidy.keep_up()
             self._db.execute("commit")
         except BaseException as error:
             self._undo(mark)
@@ -224,7 +225,7 @@ class Writer:
                     act.future.set_exception(_told(error))
             return
         self._typed_s = self._author.clock.monotonic_s()
-        self._tidy.note_commit()
+        self._tidy.note_commit(indexed=self._ledger.indexed > mark.indexed)
         self._publish(changes, settled)
 
     def _one(self, act: _Act, settled: list[_Settle], *, alone: bool) -> Changes:
@@ -267,12 +268,13 @@ class Writer:
                 room -= until - arrival.done
                 taken.append((arrival, until))
             batch.flush()
+            self._tidy.keep_up()
             self._db.execute("commit")
         except BaseException as error:
             self._undo(mark)
             self._retry_alone(arrivals, error)
             return
-        self._tidy.note_commit(indexed=True)
+        self._tidy.note_commit(indexed=self._ledger.indexed > mark.indexed)
         settled = [self._end(arrival, error) for arrival, error in refused]
         for arrival, until in taken:
             arrival.done = until
