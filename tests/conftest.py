@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,11 +64,27 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not named, "left behind: " + "; ".join(named)
 
 
+_passed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[_passed] = report.passed
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _no_unexpected_log_line(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a test that logs WARNING or above, except lines that contain a piece named by `expected_log`."""
+    """Fails a test that logs WARNING or above, or passes without a line that contains a piece `expected_log` names."""
     with hygiene.loud_lines() as lines:
         yield
     expected = [piece for marker in request.node.iter_markers("expected_log") for piece in marker.args]
     unexpected = lines.unexpected(expected)
     assert not unexpected, "unexpected in the log: " + " | ".join(unexpected)
+    # One that failed or was skipped may not have come as far.
+    missing = lines.missing(expected) if request.node.stash.get(_passed, False) else []
+    assert not missing, "expected and not in the log: " + " | ".join(missing)

@@ -145,6 +145,10 @@ class LoudLines(logging.Handler):
         pieces = tuple(expected)
         return [line for line in self.lines if not any(piece in line for piece in pieces)]
 
+    def missing(self, expected: Iterable[str]) -> list[str]:
+        """The `expected` pieces no line contains."""
+        return [piece for piece in expected if not any(piece in line for line in self.lines)]
+
 
 @contextmanager
 def loud_lines() -> Iterator[LoudLines]:

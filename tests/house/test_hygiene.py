@@ -48,6 +48,12 @@ import logging
 def test_a():
     logging.getLogger('store').warning('oh')
 """
+SILENT = """
+import logging, pytest
+@pytest.mark.expected_log('oh', 'no')
+def test_a():
+    logging.getLogger('store').warning('oh')
+"""
 WARNING = """
 import warnings
 def test_a():
@@ -63,6 +69,9 @@ import logging, pytest
 @pytest.mark.expected_log('oh')
 def test_a(qapp):
     logging.getLogger('store').error('oh')
+@pytest.mark.expected_log('oh')
+def test_skipped():
+    pytest.skip('no peer here')
 """
 
 
@@ -72,6 +81,7 @@ LEAVING = {
     "detached_process": (DETACHED, "left behind: process"),
     "timer": (TIMER, "left behind: timer"),
     "log": (LOG, "unexpected in the log: WARNING store: oh"),
+    "silent": (SILENT, "expected and not in the log: no"),
     "warning": (WARNING, "UserWarning: old"),
     "network": (NETWORK, "OutsideLoopback"),
 }
@@ -99,16 +109,17 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     said: dict[str, str] = {}
     for case in ElementTree.parse(root / "said.xml").iter("testcase"):  # a fault of the teardown is a case of its own
         name = str(case.get("classname")).removeprefix("tests.test_")
-        said[name] = said.get(name, "") + "".join(f"{part.get('message')}\n{part.text}" for part in case)
+        faults = [part for part in case if part.tag != "skipped"]
+        said[name] = said.get(name, "") + "".join(f"{part.get('message')}\n{part.text}" for part in faults)
     return said
 
 
 @pytest.mark.parametrize("name", LEAVING)
-def test_a_test_that_leaves_something_fails(reports: dict[str, str], name: str) -> None:
+def test_a_test_that_leaves_or_lacks_something_fails(reports: dict[str, str], name: str) -> None:
     assert LEAVING[name][1] in reports[name]
 
 
-def test_a_clean_test_passes_and_an_expected_line_may_be_logged(reports: dict[str, str]) -> None:
+def test_a_clean_test_passes_with_the_line_it_expects(reports: dict[str, str]) -> None:
     assert reports["clean"] == ""
 
 
@@ -133,3 +144,4 @@ def test_expected_pieces_are_taken_out_of_the_loud_lines() -> None:
         logging.getLogger("sync").warning("hub down since 10:04")
     assert lines.unexpected(()) == ["WARNING sync: hub down since 10:04"]
     assert lines.unexpected(["hub down"]) == []
+    assert lines.missing(["hub down", "hub up"]) == ["hub up"]

@@ -20,7 +20,7 @@ from workstation.phone.line import WAITING_MOST, Line
 
 
 @pytest.mark.promise("P3")
-@pytest.mark.expected_log("takes no commands", "the phone engine is gone")
+@pytest.mark.expected_log("takes no commands")
 def test_the_screen_lets_go_of_an_engine_that_stands_still(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     told = Told(settings_for(folder))

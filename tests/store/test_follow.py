@@ -155,7 +155,7 @@ def test_a_disk_too_full_for_the_words_alone_stops_no_act_and_they_follow(
             assert (left, words, store.vector()) == (2, Counter(), {1: 2}), f"room for {refused} pages"
             refused += 1
         assert refused > 5
-        assert left == 402, "the act found room, its words did not"
+        assert left > BEHIND_MOST, "the act found room, its words did not"
         for _ in range(3):  # with room again a step after each commit, as nothing is idle
             store.write(edits(incident, landmark="sesudah")).result(10)
         store.write(many(incident, "lagi", 400)).result(10)

@@ -99,7 +99,6 @@ def test_a_write_that_failed_never_comes_back_over_a_younger_one(
 
 
 @pytest.mark.promise("U1")
-@pytest.mark.expected_log("an answer failed")
 def test_a_field_the_record_refuses_takes_no_other_with_it(screen: Screen) -> None:
     screen.talking()
     draft = screen.window.desk_page.form.draft

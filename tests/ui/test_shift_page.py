@@ -180,7 +180,6 @@ def test_what_is_put_off_waits_behind_the_others(
     assert made.settle.current == second, "a refresh does not bring it forward"
 
 
-@pytest.mark.expected_log("an answer failed")
 def test_a_refusal_is_said_and_nothing_changes(
     page: ShiftPage, rivals: tuple[Seat, Seat, bytes], settled: Settled
 ) -> None:

@@ -94,7 +94,6 @@ def test_the_pin_is_checked_off_the_screens_thread(
     assert where and all(name != threading.main_thread().name for name in where)
 
 
-@pytest.mark.expected_log("an answer failed")
 @pytest.mark.promise("P2")
 def test_a_wrong_pin_is_said_and_closes_nothing(page: SignInPage, seat: Seat, qtbot: QtBot, bridge: Bridge) -> None:
     page.grid.press("1")
