@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -65,11 +66,20 @@ class Ring(logging.Handler):
 
 
 class _PrivateFile(logging.handlers.RotatingFileHandler):
-    """A rotating file that only its owner can read."""
+    """A rotating file that only its owner can read; a disk without room costs it lines and nothing else."""
 
     def _open(self) -> object:  # type: ignore[override]
         os.close(os.open(self.baseFilename, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
         return super()._open()
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        # A disk without room is said by whoever needs it: a traceback for each line would bury that.
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        with suppress(OSError):  # what found no room is tried once more here
+            super().close()
 
 
 def start(level: str, file: Path | None = None) -> Ring:

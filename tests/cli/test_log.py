@@ -68,6 +68,20 @@ def test_a_log_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None
     assert "still heard" in ring.lines()[-1]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the full device is Linux's")
+def test_a_disk_without_room_for_the_log_stops_nothing_and_fills_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "desk.log").symlink_to("/dev/full")
+    level = logging.getLogger().level
+    ring = log.start("info", tmp_path / "desk.log")
+    logging.getLogger("store").info("still heard")
+    log.stop()
+    logging.getLogger().setLevel(level)
+    assert "still heard" in ring.lines()[-1]
+    assert "still heard" in (told := capsys.readouterr().err) and told.count("\n") == 1
+
+
 @pytest.mark.expected_log("unexpected, in")
 def test_what_nobody_caught_is_on_disk_with_the_lines_before_it(ring: log.Ring, tmp_path: Path) -> None:
     shown: list[str] = []
