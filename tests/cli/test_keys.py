@@ -41,6 +41,7 @@ def settings(folder: Path, **store: object) -> Settings:
     return Settings(store=StoreSettings(folder=str(folder), **store))  # type: ignore[arg-type]
 
 
+@pytest.mark.promise("D1")
 @pytest.mark.expected_log("no keyring answers")
 def test_without_a_keyring_the_key_lies_in_a_private_file_and_this_is_said(tmp_path: Path) -> None:
     own = settings(tmp_path)
@@ -54,6 +55,7 @@ def test_without_a_keyring_the_key_lies_in_a_private_file_and_this_is_said(tmp_p
     assert found is not None and found.kept_in == "file"
 
 
+@pytest.mark.promise("D1")
 def test_a_keyring_that_answers_keeps_the_key_and_no_file_is_made(tmp_path: Path, locker: Locker) -> None:
     own = settings(tmp_path)
     key = store_key(own, SystemIds())
@@ -64,11 +66,13 @@ def test_a_keyring_that_answers_keeps_the_key_and_no_file_is_made(tmp_path: Path
     assert found is not None and found.kept_in == "keyring"
 
 
+@pytest.mark.promise("D1")
 def test_a_keyring_that_is_demanded_and_silent_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyMissing, match="keyring"):
         store_key(settings(tmp_path, key="keyring"), SystemIds())
 
 
+@pytest.mark.promise("D1")
 def test_no_new_key_is_made_beside_a_record_that_exists(tmp_path: Path, locker: Locker) -> None:
     own = settings(tmp_path)
     Store.open(own.places.store, store_key(own, SystemIds())).close()
@@ -83,6 +87,7 @@ def test_no_new_key_is_made_beside_a_record_that_exists(tmp_path: Path, locker: 
         Store.open(own.places.store, store_key(own, SystemIds()))
 
 
+@pytest.mark.promise("D1")
 @pytest.mark.parametrize(("text", "mode", "said"), [("abcd", 0o600, "no key"), ("00" * 32, 0o644, "0600")])
 def test_a_key_file_that_is_none_or_open_to_others_is_refused(
     tmp_path: Path, text: str, mode: int, said: str
@@ -94,6 +99,7 @@ def test_a_key_file_that_is_none_or_open_to_others_is_refused(
         store_key(own, SystemIds())
 
 
+@pytest.mark.promise("D1")
 def test_a_plain_record_has_no_key(tmp_path: Path) -> None:
     assert store_key(settings(tmp_path, plain=True), SystemIds()) is None
     assert not (tmp_path / "store.key").exists()
