@@ -118,7 +118,8 @@ class Desktop:
 def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> Desktop:
     """Wire one desk.
 
-    Raises StoreRefused (wrong key, newer file, in use), KeyMissing and BadPhoneSetting; the rest is told on the screen.
+    Raises StoreRefused (wrong key, newer file, in use), StoreFailed (full disk, damaged file), KeyMissing and
+    BadPhoneSetting; the rest is told on the screen.
     """
     clock = clock or SystemClock()
     ids = ids or SystemIds(clock)

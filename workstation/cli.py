@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -17,7 +17,7 @@ from workstation.settings import Settings, SettingsWrong
 from workstation.sound_settings import load_sound
 from workstation.start import WRONG_SETTING, Stop, places_of, run, say_why, settings_of
 
-T = TypeVar("T")
+NAME_WHO = "name the shift lead or IT person who enrols with --by LOGIN; their PIN is asked for first"
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,7 +41,7 @@ def engine(file: Path | None) -> None:
 
 @tahuri.command("voice-child", hidden=True)
 def voice_child() -> None:
-    """The speech process; the desk starts it by itself."""
+    """The speech process: one request on standard input, one answer on standard output; for programs."""
     try:
         child = importlib.import_module("workstation.voice.child")
     except ImportError as error:
@@ -81,8 +81,11 @@ def replay(outer: Path | None, file: Path, mapping: Path, speed: float, as_json:
                 desk, file, table, speed=speed, told=(lambda step: None) if as_json else told,
                 pause=wait,
             )  # fmt: skip
-        except (MappingWrong, OSError) as error:
+        except MappingWrong as error:
             raise Stop(str(error), WRONG_SETTING) from None
+        except OSError as error:
+            why = f"{file} cannot be read ({error.strerror}): name a CSV file that can be"
+            raise Stop(why, WRONG_SETTING) from None
         except CutOff as error:
             click.echo(json.dumps(error.outcome.as_dict()))
             raise Stop(f"{error}; the same command goes on where it stopped") from None
@@ -128,17 +131,21 @@ def doctor(outer: Path | None, as_json: bool, own: Path | None) -> None:
 def enrol(outer: Path | None, login: str, name: str, role: str, by: str, own: Path | None) -> None:
     """Put a person on the roster. PINs are asked for, or read from standard input line by line; never an argument."""
     from workstation.service import people
-    from workstation.service.desk import Refused
+    from workstation.service.desk import NotAllowed, Refused
 
     with _open_desk(settings_of(own or outer)) as desk:
         try:
             if by:
                 people.sign_in(desk, by, _secret(f"PIN of {by}")).result()
             people.enrol(desk, login, name, role, _secret(f"new PIN of {login}", again=True)).result()
-            if by:
-                people.sign_out(desk).result()
+        except NotAllowed as error:
+            # A shell has no sign-in page: who asks is named by an option.
+            raise Stop(str(error) if by else f"somebody is on the roster already: {NAME_WHO}") from None
         except Refused as error:
             raise Stop(str(error)) from None
+        finally:
+            if desk.person is not None:
+                people.sign_out(desk).result()
     click.echo(f"{login} is on the roster as {role}.")
 
 
@@ -147,7 +154,7 @@ def enrol(outer: Path | None, login: str, name: str, role: str, by: str, own: Pa
 @click.pass_obj
 def digest(outer: Path | None, own: Path | None) -> None:
     """Print the digest of this desk's record: equal on every desk and hub that hold the same ops."""
-    from workstation.store import read_digest
+    from workstation.store import StoreFailed, StoreRefused, read_digest
     from workstation.store.keys import KeyMissing, find
 
     settings = settings_of(own or outer)
@@ -156,7 +163,7 @@ def digest(outer: Path | None, own: Path | None) -> None:
         if found is None or not settings.places.store.exists():
             raise Stop(f"there is no record in {settings.places.folder} yet")
         click.echo(read_digest(settings.places.store, found.key).hex())
-    except KeyMissing as error:
+    except (StoreRefused, StoreFailed, KeyMissing) as error:
         raise Stop(str(error)) from None
 
 
@@ -168,11 +175,16 @@ def _secret(prompt: str, again: bool = False) -> str:
 
 
 def _existing_map(mapping: Path) -> Path:
-    """Give the mapping's file: a path, or the name of one the program carries."""
+    """Give the mapping's file: a path, or the name of one the program carries. Raises Stop where it is neither."""
     import resources
 
-    carried = resources.path(f"imports/{mapping.name}")
-    return carried if not mapping.exists() and carried.is_file() else mapping
+    carried = {path.name: path for path in sorted(resources.path("imports").glob("*.toml"))}
+    if mapping.exists():
+        return mapping
+    if mapping.name in carried:
+        return carried[mapping.name]
+    known = ", ".join(carried)
+    raise Stop(f"{mapping} is not there: name a file of your own, or one that is carried: {known}", WRONG_SETTING)
 
 
 @contextmanager

@@ -25,9 +25,9 @@ from workstation.phone.settings import PhoneSettings as EngineSettings
 from workstation.reach import ask_hub, ask_registrar
 from workstation.service import catalogue
 from workstation.settings import Settings, hub_token
-from workstation.store import Connection, StoreFailed, reads
+from workstation.store import Connection, StoreFailed, StoreRefused, reads
 from workstation.store.cipher import OLDEST, dbapi2, library_version
-from workstation.store.database import open_for_reading
+from workstation.store.database import looked_into
 from workstation.store.keys import Found, KeyMissing, find
 from workstation.words import english
 
@@ -158,15 +158,12 @@ def _store(settings: Settings, clock: Clock) -> Iterator[Check]:
     if found is None:
         yield Check("store", FAILED, f"{path} cannot be opened without its key", "see `key`")
         return
-    db = open_for_reading(path, found.key)
     try:
-        yield from _record(path, db)
-    except (dbapi2.DatabaseError, StoreFailed) as error:
-        yield Check(
-            "store", FAILED, f"{path} cannot be read: {error}", "its key is another or it is damaged: restore a copy"
-        )
-    finally:
-        db.close()
+        with looked_into(path, found.key) as db:
+            yield from _record(path, db)
+    except (StoreRefused, StoreFailed) as error:
+        what, _, remedy = str(error).rpartition(": ")
+        yield Check("store", FAILED, what, remedy)
 
 
 def _record(path: Path, db: Connection) -> Iterator[Check]:

@@ -25,7 +25,7 @@ class SettingsWrong(Exception):
     """A setting that cannot be used: `name`, `file` and `line` (0 = unknown) say where, the text says why."""
 
     def __init__(self, name: str, file: Path, line: int, why: str) -> None:
-        super().__init__(f"{file}:{line}: {name}: {why}")
+        super().__init__(f"{file}:{line}: {name}: {why}" if line else f"{file}: {name}: {why}")
         self.name, self.file, self.line, self.why = name, file, line, why
 
 
@@ -247,7 +247,8 @@ def _apply(path: Path, put: dict[str, dict[str, Any]], written: dict[str, tuple[
     try:
         source = path.read_text(encoding=WITH_MARK)
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsWrong("settings file", path, 0, f"cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise SettingsWrong("settings file", path, 0, f"cannot be read ({why}): name one that can be") from None
     try:
         tables = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:

@@ -83,7 +83,7 @@ def run(file: Path | None) -> int:
     from workstation.domain.hlc import SystemClock
     from workstation.phone.settings import BadPhoneSetting
     from workstation.service.catalogue import CatalogueWrong
-    from workstation.store import StoreRefused
+    from workstation.store import StoreFailed, StoreRefused
     from workstation.store.keys import KeyMissing
 
     settings = settings_of(file)
@@ -93,7 +93,7 @@ def run(file: Path | None) -> int:
     guard.install()
     try:
         return run_desk(settings)
-    except (StoreRefused, KeyMissing) as error:
+    except (StoreRefused, StoreFailed, KeyMissing) as error:
         raise Stop(str(error)) from None
     except (CatalogueWrong, BadPhoneSetting) as error:
         raise Stop(str(error), WRONG_SETTING) from None

@@ -69,7 +69,7 @@ def main(
         source = open_log(path, key.value, clock=clock, ids=ids, site=site)
     except LogRefused as refused:
         bound.close()
-        _refuse(speaker, f"The store was not opened: {refused}")
+        _refuse(speaker, str(refused), "store")
     try:
         ready = partial(_ready, speaker, bound, path)
         limits = Limits(heartbeat_s=heartbeat)
@@ -88,9 +88,9 @@ def _ready(speaker: Speaker, bound: socket.socket, path: Path) -> None:
     )  # fmt: skip
 
 
-def _refuse(speaker: Speaker, sentence: str) -> NoReturn:
+def _refuse(speaker: Speaker, sentence: str, error: str = "setting") -> NoReturn:
     if speaker.as_json:
-        speaker.say(sentence, ready=False, error="setting")
+        speaker.say(sentence, ready=False, error=error)
     else:
         click.echo(sentence, err=True)
     sys.exit(WRONG_SETTING)

@@ -110,11 +110,16 @@ def _kept(path: Path, make: Callable[[], str]) -> Secret:
 
 
 def _write_new(path: Path, text: str) -> None:
+    """A secret on disk, whole or not at all: half of one would be read as one at the next start."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise SettingWrong(f"{path} can't be made ({error.strerror}); name another file.") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink()
+        raise SettingWrong(f"{path} can't be written ({error.strerror}); free some space, then start again.") from None

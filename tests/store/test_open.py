@@ -8,13 +8,15 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.store.desks import KEY, desk, edits, opens, rows
 from tests.waiting import wait_until
-from workstation.store import Store, StoreRefused, read_digest
+from workstation.store import Store, StoreFailed, StoreRefused, cipher, errors, read_digest
 from workstation.store import database as database_module
 from workstation.store.cipher import Connection
 from workstation.store.schema import STEPS, Step
@@ -151,6 +153,110 @@ def test_a_record_of_every_schema_opens(tmp_path: Path, schema: int) -> None:
         store.write(opens("AMB-1-0003")).result(10)
         wait_until(lambda: found(store, "0003"), 10, what="the new op's words are in the index")
         assert found(store, "silale") == 1, "the words of the old ones are in it once"
+
+
+def room_for(pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk on which the file that is opened next may have so many pages."""
+
+    def connect(*words: Any, **more: Any) -> Connection:
+        connection = cipher.connect(*words, **more)
+        connection.execute(f"pragma max_page_count = {pages}")
+        return connection
+
+    monkeypatch.setattr(database_module, "connect", connect)
+
+
+@pytest.mark.parametrize("pages", [1, 2, 12, 40])
+def test_a_disk_too_full_for_a_new_record_is_said_and_it_is_made_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    with monkeypatch.context() as full:
+        room_for(pages, full)
+        with pytest.raises(StoreFailed) as failed:
+            desk(tmp_path)
+    assert str(failed.value) == f"{tmp_path / 'desk-1.db'}: the disk is full: free some space, then start again"
+    with desk(tmp_path) as store:
+        store.write(opens()).result(10)
+
+
+@pytest.mark.promise("D3")
+def test_a_disk_too_full_for_a_migration_is_said_and_the_record_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = abandoned(tmp_path)
+    with desk(left) as store:
+        digest = store.digest()
+    pages = (left / "desk-1.db").stat().st_size // 4096
+    with monkeypatch.context() as full:
+        room_for(pages, full)
+        with pytest.raises(StoreFailed, match="the disk is full: free some space, then start again"):
+            desk(left, steps=with_step("9998_more"))
+    with desk(left) as store:
+        assert store.digest() == digest and not store.read(has_more).result(10)
+
+
+def test_a_disk_that_has_no_room_for_shared_memory_is_full_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite calls that an input/output error; only the disk itself says that it is full."""
+    with monkeypatch.context() as disk:
+        said = cipher.dbapi2.OperationalError("disk I/O error")
+        disk.setattr(database_module, "connect", lambda *_, **__: raises(said))
+        disk.setattr(errors, "_free", lambda _: errors.ROOM_LEAST - 1)
+        with pytest.raises(StoreFailed, match="the disk is full: free some space, then start again"):
+            desk(tmp_path)
+        disk.setattr(errors, "_free", lambda _: errors.ROOM_LEAST)
+        with pytest.raises(StoreFailed, match="the disk gives errors: copy the record to another disk"):
+            desk(tmp_path)
+
+
+def raises(error: Exception) -> Connection:
+    raise error
+
+
+def test_wherever_a_record_is_damaged_it_opens_or_says_so_with_the_remedy(tmp_path: Path) -> None:
+    with desk(tmp_path) as store:
+        for number in range(30):
+            incident = store.write(opens(f"n{number}")).result(10).value
+            store.write(edits(incident, landmark=f"jalan {number}")).result(10)
+    file = tmp_path / "desk-1.db"
+    whole = file.read_bytes()
+    said: Counter[str] = Counter()
+    for start in range(0, len(whole), 4096):
+        file.write_bytes(whole[:start] + bytes(4096) + whole[start + 4096 :])
+        try:
+            desk(tmp_path).close()
+        except (StoreFailed, StoreRefused) as error:
+            said[str(error)] += 1
+    assert set(said) == {
+        f"{file}: the record's file is damaged: restore the newest copy",
+        "desk-1.db cannot be read: its key is another, or it is damaged; it was left as it is: "
+        "bring its key back, or restore the newest copy",
+    }
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StoreFailed, match="damaged"):
+        desk(tmp_path)
+    file.write_bytes(whole)
+    desk(tmp_path).close()
+
+
+def test_what_is_no_file_is_not_opened_and_said(tmp_path: Path) -> None:
+    (tmp_path / "desk-1.db").mkdir()
+    with pytest.raises(StoreFailed, match="cannot be opened: check its folder and permissions"):
+        desk(tmp_path)
+    (tmp_path / "folder").touch()
+    with pytest.raises(StoreFailed, match="cannot be opened: check its folder and permissions"):
+        desk(tmp_path / "folder")
+
+
+@pytest.mark.promise("D3")
+def test_a_digest_of_a_file_that_cannot_be_opened_is_refused_as_the_desk_refuses_it(tmp_path: Path) -> None:
+    with desk(tmp_path, steps=with_step("9999_newer")) as store:
+        store.write(opens()).result(10)
+    file = tmp_path / "desk-1.db"
+    for key, why in ((bytes(32), "its key is another"), (None, "its key is another"), (KEY, "newer version")):
+        with pytest.raises(StoreRefused, match=why):
+            read_digest(file, key)
+    with pytest.raises(StoreFailed, match="cannot be opened"):
+        read_digest(tmp_path / "gone.db", KEY)
 
 
 def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,15 +21,32 @@ from tests.sync.desks import QUICK, Desk, until_in_step
 from tests.sync.hubs import TOKEN, HubProcess
 from workstation.store import Store
 
+FULL = """
+from workstation.store import database
+from sync.hub.__main__ import main
+real = database.connect
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def connect(*words, **more):
+    connection = real(*words, **more)
+    connection.execute("pragma max_page_count = 4")
+    return connection
+
+database.connect = connect
+main()
+"""
+
+
+def run(
+    *arguments: str, program: tuple[str, ...] = ("-m", "sync.hub"), **more: Any
+) -> subprocess.CompletedProcess[str]:
     """The command, for when it is expected to end by itself."""
-    return subprocess.run([sys.executable, "-m", "sync.hub", *arguments], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, *program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **more)
 
 
-def refused(*arguments: str) -> str:
+def refused(*arguments: str, **more: Any) -> str:
     """The one sentence of a refusal, which exits 2."""
-    done = run(*arguments)
+    done = run(*arguments, **more)
     assert done.returncode == 2, done
     assert done.stdout == "" and "Traceback" not in done.stderr
     return done.stderr.strip()
@@ -125,6 +143,40 @@ def test_a_store_under_another_key_is_refused_untouched(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     assert "key" in refused(*arguments)
     assert (tmp_path / "hub.db").read_bytes() == before
+
+
+def with_secrets(folder: Path) -> list[str]:
+    """Arguments for a hub whose secrets are there already: it has nothing to say but what it refuses."""
+    for name, text in (("hub.db.key", bytes(32).hex()), ("hub.db.token", TOKEN)):
+        (folder / name).touch(0o600)
+        (folder / name).write_text(text)
+    return ["--listen", "127.0.0.1:0", "--store", f"sqlite:///{folder}/hub.db"]
+
+
+def test_a_disk_full_at_the_start_is_one_sentence_with_the_remedy(tmp_path: Path) -> None:
+    arguments, full = with_secrets(tmp_path), "the disk is full: free some space, then start again"
+    assert refused(*arguments, program=("-c", FULL)) == f"{tmp_path}/hub.db: {full}"
+    told = json.loads(run(*arguments, "--json", program=("-c", FULL)).stdout)
+    assert told == {"sentence": f"{tmp_path}/hub.db: {full}", "ready": False, "error": "store"}
+    Store.open(tmp_path / "hub.db", bytes(32)).close()
+
+
+def test_a_damaged_store_is_one_sentence_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    Store.open(path, bytes(32)).close()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    damaged = "the record's file is damaged: restore the newest copy"
+    assert refused(*with_secrets(tmp_path)) == f"{path}: {damaged}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit is POSIX's")
+def test_a_secret_that_finds_no_room_is_one_sentence_and_no_half_of_it_stays(tmp_path: Path) -> None:
+    from resource import RLIMIT_FSIZE, setrlimit
+
+    arguments = ["--listen", "127.0.0.1:0", "--store", f"sqlite:///{tmp_path}/hub.db"]
+    said = refused(*arguments, preexec_fn=lambda: setrlimit(RLIMIT_FSIZE, (0, 0)))
+    assert said == f"{tmp_path}/hub.db.token can't be written (File too large); free some space, then start again."
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_refusal_is_an_object_for_a_program(tmp_path: Path) -> None:

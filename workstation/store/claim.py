@@ -20,7 +20,7 @@ class Claim:
             _lock(file)
         except OSError as error:
             os.close(file)
-            raise StoreRefused(f"{path.name} is in use by another running program; close that first") from error
+            raise StoreRefused(f"{path.name} is in use by another running program: close that first") from error
         self._file: int | None = file
 
     def release(self) -> None:

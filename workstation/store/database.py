@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from workstation.store.cipher import OLDEST, Connection, connect, dbapi2, library_version
-from workstation.store.errors import StoreRefused
+from workstation.store.errors import StoreRefused, opening
 from workstation.store.schema import STEPS, STEPS_OF, STEPS_TABLE, Step
 
 _PLAIN_HEADER: Final = b"SQLite format 3\x00"
@@ -30,10 +31,10 @@ def open_for_writing(path: Path, key: bytes | None, steps: Sequence[Step] = STEP
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     connection = connect(path, key)
-    for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 5000", "wal_autocheckpoint = 0",
-                   "temp_store = memory", "cache_size = -32768"):  # fmt: skip
-        connection.execute(f"pragma {pragma}")
     try:
+        for pragma in ("journal_mode = wal", "synchronous = full", "busy_timeout = 5000", "wal_autocheckpoint = 0",
+                       "temp_store = memory", "cache_size = -32768"):  # fmt: skip
+            connection.execute(f"pragma {pragma}")
         if lacking(connection, steps):
             from workstation.store.migrate import migrate
 
@@ -62,9 +63,29 @@ def lacking(connection: Connection, steps: Sequence[Step]) -> list[str]:
 def open_for_reading(path: Path, key: bytes | None) -> Connection:
     """A reader's connection, which cannot write."""
     connection = connect(path, key, mode="ro")
-    for pragma in ("busy_timeout = 5000", "temp_store = memory", "cache_size = -16384"):
-        connection.execute(f"pragma {pragma}")
+    try:
+        for pragma in ("busy_timeout = 5000", "temp_store = memory", "cache_size = -16384"):
+            connection.execute(f"pragma {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+@contextmanager
+def looked_into(path: Path, key: bytes | None, steps: Sequence[Step] = STEPS) -> Iterator[Connection]:
+    """A reader's connection to a record that may be another process's, or no record at all.
+
+    Raises StoreRefused for a file this program would not open, StoreFailed where the machine cannot read it.
+    """
+    with opening(path):
+        _header(path, key)
+        connection = open_for_reading(path, key)
+        try:
+            _judge(path, connection, steps)
+            yield connection
+        finally:
+            connection.close()
 
 
 def _examine(path: Path, key: bytes | None, steps: Sequence[Step]) -> None:
@@ -72,38 +93,42 @@ def _examine(path: Path, key: bytes | None, steps: Sequence[Step]) -> None:
 
     A writing connection would fold a leftover WAL into the file on close even where the key is wrong.
     """
-    with path.open("rb") as file:
-        plain = file.read(len(_PLAIN_HEADER)) == _PLAIN_HEADER
-    if plain and key is not None:
-        raise StoreRefused(f"{path.name} is not encrypted, but the settings ask for an encrypted record")
+    _header(path, key)
     wal = path.with_name(path.name + "-wal")
     left_over = wal.exists() and wal.stat().st_size > 0
     connection = connect(path, key, mode="ro" if left_over else "immutable")
     try:
-        _check(path, connection, plain, steps)
+        _judge(path, connection, steps)
+        if applied(connection) and (pending := lacking(connection, steps)):
+            _copy(connection, path.with_name(f"{path.name}.before-{pending[0]}"))
     finally:
         connection.close()
 
 
-def _check(path: Path, connection: Connection, plain: bool, steps: Sequence[Step]) -> None:
-    try:
-        connection.execute("select count(*) from sqlite_master").fetchone()
-    except dbapi2.DatabaseError as error:
-        cause = "it is damaged" if plain else "its key is another, or it is damaged"
-        raise StoreRefused(f"{path.name} cannot be read: {cause}; it was left as it is") from error
+def _header(path: Path, key: bytes | None) -> None:
+    """Refuse a plain file where an encrypted one is set; SQLCipher would only say that it is no database."""
+    with path.open("rb") as file:
+        plain = file.read(len(_PLAIN_HEADER)) == _PLAIN_HEADER
+    if plain and key is not None:
+        raise StoreRefused(
+            f"{path.name} is not encrypted, but the settings ask for an encrypted record; it was left as it is: "
+            "set store.plain = true, or name another place"
+        )
+
+
+def _judge(path: Path, connection: Connection, steps: Sequence[Step]) -> None:
+    """Refuse another program's file, and one a newer version has written."""
     made = applied(connection)
     others = "select 1 from sqlite_master where type = 'table' and name not in (?, 'sqlite_sequence') limit 1"
     # The table of steps alone is a file of ours, cut short while it was made.
     if not made and connection.execute(others, [STEPS_TABLE]).fetchone() is not None:
-        raise StoreRefused(f"{path.name} is a database of another program; it was left as it is")
+        raise StoreRefused(f"{path.name} is a database of another program; it was left as it is: name another place")
     known = {step.name for step in steps}
     if newer := [name for name in made if name not in known]:
         raise StoreRefused(
             f"{path.name} was written by a newer version of this program ({newer[-1]}); "
-            "it was left as it is: update this desk"
+            "it was left as it is: update this one"
         )
-    if made and (pending := lacking(connection, steps)):
-        _copy(connection, path.with_name(f"{path.name}.before-{pending[0]}"))
 
 
 def _copy(connection: Connection, target: Path) -> None:

@@ -46,7 +46,7 @@ def store_key(settings: Settings, ids: Ids) -> bytes | None:
         return key
     if settings.store.key == "keyring":
         raise KeyMissing('the machine\'s keyring does not answer: unlock it, or set store.key = "file"')
-    _write_private(places.make().key, key)
+    _keep(places.make().key, key)
     if settings.store.key != "file":
         log.warning("no keyring answers: the record's key lies in %s, readable by its owner alone", places.key)
     return key
@@ -82,6 +82,19 @@ def _read_private(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise KeyMissing(f"{path} cannot be read: {error}") from error
+
+
+def _keep(path: Path, key: bytes) -> None:
+    """Write the new key down, whole or not at all: half of one would be taken for a damaged key from then on."""
+    try:
+        _write_private(path, key)
+    except FileExistsError as error:
+        raise KeyMissing(f"{path} was made by another program at this moment: start again") from error
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise KeyMissing(
+            f"the new key cannot be kept in {path} ({error.strerror}): free space, or check the folder"
+        ) from error
 
 
 def _write_private(path: Path, key: bytes) -> None:

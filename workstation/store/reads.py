@@ -12,9 +12,8 @@ from sync.protocol import GENESIS, Stored, Vector, chained, unpack
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
 from workstation.domain.ops import Dot, Op
-from workstation.store.cipher import Connection, dbapi2
-from workstation.store.database import open_for_reading
-from workstation.store.errors import StoreRefused
+from workstation.store.cipher import Connection
+from workstation.store.database import looked_into
 from workstation.store.ledger import REACHED
 from workstation.store.states import digest_of, unpack_state
 
@@ -57,24 +56,25 @@ def digest(db: Connection) -> bytes:
 
 
 def read_digest(path: Path, key: bytes | None) -> bytes:
-    """The digest of a file that another process may have open for writing; key None = a plain file."""
+    """The digest of a file that another process may have open for writing; key None = a plain file.
+
+    Raises StoreRefused for a file this program would not open, StoreFailed where the machine cannot read it.
+    """
     return _look(path, key, digest)
 
 
 def read_vector(path: Path, key: bytes | None) -> dict[int, int]:
-    """How far each replica's ops are had, of a file that another process may have open for writing."""
+    """How far each replica's ops are had, of a file that another process may have open for writing.
+
+    Raises as `read_digest` does.
+    """
     return _look(path, key, lambda db: {replica: seq for replica, seq, _ in db.execute(REACHED)})
 
 
 def _look(path: Path, key: bytes | None, fn: Callable[[Connection], T]) -> T:
-    """One read of a file that is not this process's own; StoreRefused where it cannot be read."""
-    db = open_for_reading(path, key)
-    try:
+    """One read of a file that is not this process's own; raises StoreRefused and StoreFailed."""
+    with looked_into(path, key) as db:
         return fn(db)
-    except dbapi2.DatabaseError as error:
-        raise StoreRefused(f"{path.name} cannot be read: its key is another, or it is damaged") from error
-    finally:
-        db.close()
 
 
 def state(db: Connection, uid: Uid) -> State | None:

@@ -22,6 +22,7 @@ from workstation.store.ack import acknowledge
 from workstation.store.cipher import Connection
 from workstation.store.claim import Claim
 from workstation.store.database import open_for_writing
+from workstation.store.errors import opening
 from workstation.store.ledger import Ledger
 from workstation.store.reader import Reader
 from workstation.store.refold import refold
@@ -54,19 +55,21 @@ class Store:
         self._ledger = Ledger()
         self._author: Author
         self._epoch = b""
-        self._claim = Claim(path)
+        with opening(path):
+            self._claim = Claim(path)
         self._checkpointer = Checkpointer(path, key)
 
         def start() -> tuple[Connection, Ledger, Author]:
-            db = open_for_writing(path, key, steps)
-            try:
-                self._author = author(db)
-                self._epoch = db.execute("select v from meta where k = 'epoch'").fetchone()[0]
-                refold(db, Ledger.load(db), self._author.replica)
-                return db, Ledger.load(db), self._author
-            except BaseException:
-                db.close()
-                raise
+            with opening(path):
+                db = open_for_writing(path, key, steps)
+                try:
+                    self._author = author(db)
+                    self._epoch = db.execute("select v from meta where k = 'epoch'").fetchone()[0]
+                    refold(db, Ledger.load(db), self._author.replica)
+                    return db, Ledger.load(db), self._author
+                except BaseException:
+                    db.close()
+                    raise
 
         self._writer = Writer(
             start, self._committed, self._announce, lambda db, ledger: Tidy(db, self._checkpointer, ledger), merge_page
@@ -98,7 +101,8 @@ class Store:
 
         `key` is 32 raw bytes; None = plain, only by the development setting that says so. `replica` None = the number
         kept in the file, drawn when it is made; a number given replaces that one for what is written from now on.
-        Raises StoreRefused: wrong key, newer file, not ours, in use, SQLite too old. The file is then as it was.
+        Raises StoreRefused: wrong key, newer file, not ours, in use, SQLite too old. The file is then as it was. Raises
+        StoreFailed: the disk is full or failing, the file is damaged or may not be written.
         """
         clock = clock or SystemClock()
         ids = ids or SystemIds(clock)

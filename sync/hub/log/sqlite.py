@@ -8,13 +8,18 @@ from typing import Final
 from sync.protocol import FRAME_OPS
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
-from workstation.store import Store, StoreRefused
+from workstation.store import Store, StoreFailed, StoreRefused
 
-LogRefused = StoreRefused
-"""The store was not opened, and not touched; the text says why and what to do."""
 _MERGE_PAGE: Final = FRAME_OPS
+
+
+class LogRefused(Exception):
+    """The store was not opened; the text says why and what to do."""
 
 
 def open_log(path: Path, key: bytes, *, clock: Clock, ids: Ids, site: str) -> Store:
     """Open the hub's store, or make it. Raises `LogRefused`."""
-    return Store.open(path, key, clock=clock, ids=ids, site=site, merge_page=_MERGE_PAGE)
+    try:
+        return Store.open(path, key, clock=clock, ids=ids, site=site, merge_page=_MERGE_PAGE)
+    except (StoreRefused, StoreFailed) as error:
+        raise LogRefused(str(error)) from error
