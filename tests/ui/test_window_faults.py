@@ -10,8 +10,11 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from tests.ui.screen import Screen
+from ui.at_line import TRIES
 from ui.main_window import MainWindow
 from workstation import app
+from workstation.domain.rows import PhoneState, RingView
+from workstation.domain.sentence import NOTHING
 from workstation.settings import Settings, StoreSettings
 
 
@@ -45,6 +48,55 @@ def test_f2_answers_whatever_of_the_ring_can_not_be_shown(
     assert window.deeds.made["answer"].isEnabled(), "F2 answers at once"
     window.ticker.second.emit(screen.seat.clock.now_ms())
     assert window.ring.isVisible() and window.ring.ring is not None, "a second later the ring is shown"
+
+
+def unheard(screen: Screen) -> RingView:
+    """A ring that only the line tells of: no news of the record will have it shown."""
+    ring = RingView(screen.seat.ids.uid(), "081200004417", "", "112", "mobile", screen.seat.clock.now_ms())
+    screen.bridge.tell_phone(
+        PhoneState(
+            "registered", NOTHING, True, (ring,), None, None, False, False, "Headset", "Headset", False, 0.4, 0.8
+        )
+    )
+    screen.until(lambda: bool(screen.window.alarm.caught))
+    return ring
+
+
+@pytest.mark.promise("U5", "P2")
+@pytest.mark.expected_log("the screen made an error")
+@pytest.mark.qt_no_exception_capture
+@pytest.mark.parametrize("part", ["ring.show_ring", "strip.show_state"])
+def test_a_ring_that_could_not_be_shown_is_shown_a_second_later_though_the_record_has_not_heard_of_it(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    window = screen.window
+    owner, name = getattr(window, part.split(".")[0]), part.split(".")[1]
+    monkeypatch.setattr(owner, name, once(getattr(owner, name)))
+    ring = unheard(screen)
+    assert window.ring.ring is None, "it is not shown yet"
+    window.ticker.second.emit(screen.seat.clock.now_ms())
+    assert window.ring.isVisible() and window.ring.ring == ring
+
+
+@pytest.mark.promise("U5")
+@pytest.mark.expected_log("the screen made an error")
+@pytest.mark.qt_no_exception_capture
+def test_a_ring_that_can_never_be_shown_is_tried_for_some_seconds_only(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, tried = screen.window, [0]
+
+    def breaks(*_: object) -> None:
+        tried[0] += 1
+        raise RuntimeError("a part that fails for ever")
+
+    monkeypatch.setattr(window.ring, "show_ring", breaks)
+    unheard(screen)
+    first = tried[0]
+    for _ in range(TRIES + 3):
+        window.ticker.second.emit(screen.seat.clock.now_ms())
+    assert tried[0] == first + TRIES
+    assert window.deeds.made["answer"].isEnabled(), "F2 answers all the same"
 
 
 @pytest.mark.promise("U5")
@@ -135,11 +187,3 @@ def test_the_phone_starts_whatever_the_screen_can_not_do(
         qtbot.waitUntil(lambda: shown.window.bridge.waiting == 0)
     finally:
         shown.close()
-
-
-@pytest.mark.promise("D1")
-def test_an_unencrypted_record_is_said_on_every_page(screen: Screen) -> None:
-    status = screen.window.status
-    assert status.w_plain.isHidden()
-    status.show_plain(True)
-    assert status.w_plain.isVisible() and "tidak terenkripsi" in status.w_plain.text
