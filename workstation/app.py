@@ -19,7 +19,7 @@ from msgspec import Struct
 from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import Ids, SystemIds
 from workstation.domain.rows import LinkStatus, PhoneState
-from workstation.domain.sentence import say
+from workstation.domain.sentence import Sentence, say
 from workstation.geo.gazetteer import Gazetteer
 from workstation.phone.settings import PhoneSettings
 from workstation.service.catalogue import Catalogue
@@ -67,31 +67,52 @@ class Desktop:
         self._starter = threading.Thread(target=self._start, name="desk-start", daemon=True)
 
     def start(self) -> None:
-        """Set phone and sync going; returns at once. Neither fails here, both tell the screen what is wrong."""
+        """Set phone and sync going; returns at once. Neither fails here, each tells the screen what is wrong."""
         self._starter.start()
 
     def _start(self) -> None:
         try:
             self._take_up()
             # The phone first: a ring must not wait for what sync has to load.
-            self.line = self._call()
-            if self.line is not None:
-                self.line.start()
-            self._replica = self._sync()
-            self._replica.start()
-            # A first number and a first place, so that no caller is the one who waits for these libraries to load.
-            read_number("112")
-            self.desk.gazetteer.match("xxxx")
-        except Exception as error:
-            log.exception("phone or sync did not start")
-            now = self.desk.clock.now_ms()
-            sentence = say("desk.part_not_started", error=type(error).__name__)
-            self.announce.link(LinkStatus("refused", now, None, "", 0, None, None, sentence))
+            self._part(self._start_line, self._no_line)
+            self._part(self._start_sync, self._no_sync)
+            self._part(self._warm_up, lambda why: None)
         finally:
             if not gc.isenabled():
                 # What a start made stays: the collector need never look at it again.
                 gc.freeze()
                 gc.enable()
+
+    def _part(self, start: Callable[[], None], failed: Callable[[Sentence], None]) -> None:
+        """Start one part; whatever is wrong with it, the others start."""
+        try:
+            start()
+        except Exception as error:
+            log.exception("a part of the desk did not start")
+            failed(say("desk.part_not_started", error=type(error).__name__))
+
+    def _start_line(self) -> None:
+        self.line = self._call()
+        if self.line is not None:
+            self.line.start()
+
+    def _no_line(self, why: Sentence) -> None:
+        quiet = PhoneState("failed", why, False, (), None, None, False, False, "", "", False, 0.0, 0.0)
+        self.announce.phone(quiet)
+
+    def _start_sync(self) -> None:
+        self._replica = self._sync()
+        self._replica.start()
+
+    def _no_sync(self, why: Sentence) -> None:
+        unsent, oldest_at = self.store.unsent()
+        now = self.desk.clock.now_ms()
+        self.announce.link(LinkStatus("refused", now, None, "", unsent, oldest_at, None, why))
+
+    def _warm_up(self) -> None:
+        # A first number and a first place, so that no caller is the one who waits for these libraries to load.
+        read_number("112")
+        self.desk.gazetteer.match("xxxx")
 
     def _take_up(self) -> None:
         """What a crash left unfinished goes into the record before anything new."""

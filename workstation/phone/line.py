@@ -78,8 +78,8 @@ class Line:
             (self._tick, "phone-line-tick"),
         ):
             thread = threading.Thread(target=target, name=name, daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def stop(self) -> None:
         """Let go of the engine, which goes on: it rings, and keeps the conversation that is up."""
