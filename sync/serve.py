@@ -1,4 +1,4 @@
-"""The routes of sync over any log: used by the hub, and by a desk that serves its neighbours (promise S1).
+"""The routes of sync over any log (promise S1); the hub serves them.
 
 `/v1/hello`, `/v1/push`, `/v1/pull` take and give msgpack (`sync.protocol`), `/v1/events` is a server-sent stream
 (WHATWG HTML, section 9.2). A refusal is JSON, `{"sentence", "error", "vector"}`, for a person with curl.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec import Struct
@@ -49,6 +50,19 @@ def test_links_and_named_files_exist(page: Path) -> None:
     named = re.findall(r"`((?:docs|tests|resources|workstation|sync|ui)/[\w./-]+)`", text)
     missing += [name for name in named if not (ROOT / name).exists()]
     assert not missing
+
+
+def test_what_engine_and_desk_say_stands_on_the_architecture_page() -> None:
+    from workstation.phone import wire
+
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    section = text[text.index("### Phone") : text.index("### Screen")]
+    said = set(re.findall(r"`(\w+(?:\{[^}]*\})?)`", section.replace("\n", " "))) - {"n", "send_bytes", "offer"}
+    real = set()
+    for kind in (*get_args(wire.Event), *get_args(wire.Command)):
+        told = ", ".join(field.name for field in fields(kind) if field.name != "n" or kind is wire.Ack)
+        real.add(kind.__name__.lower() + (f"{{{told}}}" if told else ""))
+    assert said == real
 
 
 def test_every_command_is_explained() -> None:
