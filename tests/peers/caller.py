@@ -14,6 +14,7 @@ from tests.peers import g711
 from tests.peers.registrar import Pbx
 from tests.peers.rtp import Pcm, Voice
 from tests.waiting import wait_until
+from workstation.demo.play import AGAIN
 from workstation.demo.process import PeerFailed, Running, free_port, running
 
 NUMBER = "+628114701122"
@@ -115,7 +116,7 @@ def sipp(
 
     `number=None` calls anonymously; `asserted` is the P-Asserted-Identity of the operator's network; `headers` are
     added as they are. `listen=True`: RTP by `Voice`, which keeps what the caller hears; call `answered()` to let it
-    speak. `listen=False`: SIPp plays `speech` itself (rtp_stream) and nothing is kept.
+    speak. `listen=False`: SIPp plays `speech` itself (rtp_stream, again and again) and nothing is kept.
     """
     words = speech if speech is not None else np.zeros(0, np.int16)
     own = free_port()
@@ -124,7 +125,7 @@ def sipp(
     play = "<nop/>"
     if not listen and len(words):
         (folder / "speech.al").write_bytes(g711.to_alaw(words))
-        play = f'<nop><action><exec rtp_stream="{folder}/speech.al,1,8"/></action></nop>'
+        play = f'<nop><action><exec rtp_stream="{folder}/speech.al,{AGAIN},8"/></action></nop>'
     with contextlib.ExitStack() as stack:
         voice = Voice(words) if listen else None
         if voice is not None:

@@ -47,6 +47,7 @@ class Voice:
         self.speech = speech if speech is not None else np.zeros(0, np.int16)
         self._coded = g711.to_alaw(self.speech)
         self._ssrc, self._seq, self._timestamp = ssrc, seq, timestamp
+        self._offset = 0
         self._remote: tuple[str, int] | None = None
         self._frames: list[tuple[int, bytes]] = []
         self.arrivals: list[float] = []
@@ -65,6 +66,11 @@ class Voice:
         if first:
             self._threads.append(threading.Thread(target=self._speak, name="voice-mouth", daemon=True))
             self._threads[-1].start()
+
+    def again(self) -> None:
+        """Say the speech once more, from its start; `spoken` is set when it has been sent."""
+        self.spoken.clear()
+        self._offset = 0
 
     def press(self, key: str, volume: int = 10) -> None:
         """A key by RFC 4733 (payload type 101): three packets of it and three that end it, all of one timestamp."""
@@ -87,7 +93,8 @@ class Voice:
         start = time.monotonic()
         sent = 0
         while not self._over.wait(max(0.0, start + sent * 0.02 - time.monotonic())):
-            offset = sent * FRAME
+            offset = self._offset
+            self._offset = offset + FRAME
             payload = self._coded[offset : offset + FRAME].ljust(FRAME, b"\xd5")
             if offset >= len(self._coded):
                 payload = _SILENCE

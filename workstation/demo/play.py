@@ -28,6 +28,8 @@ OPERATOR_SAYS = (
 LANDMARK = "tanjakan kebun cengkeh"
 RIVALS = ("tanjakan, depan sekolah", "dekat pos kamling")
 ALIKE = 0.9
+AGAIN = 3
+"""How often a speech is said before it counts as not understood."""
 
 
 class Play:
@@ -103,20 +105,23 @@ class Play:
             centre.until(lambda: caller.ended == "desk_hung_up", 5, "the caller hears that the desk hung up")
 
     def _listen(self, centre: Centre, caller: Caller) -> None:
-        """Both speak at once; each side's recording must be the other's speech."""
+        """Both speak at once; each side's recording must be the other's speech; what was cut is said again."""
         with self._report.step("audio") as facts:
-            said, replied = speech(CALLER_SAYS), speech(OPERATOR_SAYS)
-            with (
-                centre.sound.record("headset1.monitor", rate=RATE) as ear,
-                centre.sound.play(replied, "mic", rate=RATE),
-            ):
-                need = max(len(said), len(replied)) + 2 * RATE
-                centre.until(lambda: len(ear.pcm()) >= need, 60, "the end of both speeches")
-                at_desk = ear.pcm()
-            facts["desk_hears"] = round(correlation(said, at_desk, RATE), 3)
-            facts["caller_hears"] = round(correlation(replied, caller.mouth.heard(), RATE), 3)
-            if min(facts["desk_hears"], facts["caller_hears"]) < ALIKE:
-                raise NotInTime(f"what was heard is not what was said: {facts}")
+            for said_times in range(1, AGAIN + 1):
+                facts["said_times"] = said_times
+                facts["desk_hears"], facts["caller_hears"] = self._understood(centre, caller)
+                if min(facts["desk_hears"], facts["caller_hears"]) >= ALIKE:
+                    return
+            raise NotInTime(f"what was heard is not what was said: {facts}")
+
+    def _understood(self, centre: Centre, caller: Caller) -> tuple[float, float]:
+        said, replied = speech(CALLER_SAYS), speech(OPERATOR_SAYS)
+        need = max(len(said), len(replied)) + 2 * RATE
+        from_here = len(caller.mouth.heard())
+        with centre.sound.record("headset1.monitor", rate=RATE) as ear, centre.sound.play(replied, "mic", rate=RATE):
+            centre.until(lambda: len(ear.pcm()) >= need, 60, "the end of both speeches")
+            at_desk = round(correlation(said, ear.pcm(), RATE), 3)
+        return at_desk, round(correlation(replied, caller.mouth.heard()[from_here:], RATE), 3)
 
     def _apart(self, centre: Centre) -> None:
         """The cable is cut, both desks write the same field, the cable comes back."""
