@@ -1,14 +1,14 @@
 """The routes of sync over any log (promise S1); the hub serves them.
 
-`/v1/hello`, `/v1/push`, `/v1/pull` take and give msgpack (`sync.protocol`), `/v1/events` is a server-sent stream
-(WHATWG HTML, section 9.2). A refusal is JSON, `{"sentence", "error", "vector"}`, for a person with curl.
+`/v1/knock`, `/v1/enter`, `/v1/introduce`, `/v1/site`, `/v1/enrol` (`sync.handshake`), `/v1/hello`, `/v1/push` and
+`/v1/pull` (`sync.protocol`) take and give msgpack, `/v1/events` is a server-sent stream (WHATWG HTML, section 9.2). A
+refusal is JSON, `{"sentence", "error", "vector"}`, for a person with curl.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
@@ -19,16 +19,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from sync import protocol
-from sync.log import Log, opened
-from sync.protocol import ChainBroken, Gap, ProtocolError
+from sync import handshake, protocol
+from sync.entrance import Entrance, Secret, Unwelcome, Visitor
+from sync.frame import cut, pack_frame, salted
+from sync.log import Log, LogAway, admitted
+from sync.opwire import ProtocolError
 from workstation.domain.hlc import Clock
 
 log = logging.getLogger("sync")
 T = TypeVar("T")
 _MSGPACK: Final = "application/msgpack"
+_Answer = Callable[[Request], Awaitable[Response]]
+Heard = Callable[[int, dict[int, int]], None]
+"""Told that a replica says it has this vector on disk."""
 ADMITTED: Final = "admitted"
-"""Name in a request's ASGI state of what a server wants called once the token was right, where it has any such wish."""
+"""Name in a request's ASGI state of what a server wants called once a visitor has shown who it is."""
 
 
 class Limits(Struct, frozen=True):
@@ -36,14 +41,21 @@ class Limits(Struct, frozen=True):
 
     frame_bytes: int = protocol.FRAME_BYTES + protocol.FRAME_OVERHEAD
     ask_bytes: int = 64 * 1024  # hello and pull: a vector of some thousand replicas
+    knock_bytes: int = 4 * 1024
+    roster_bytes: int = 2 * 1024 * 1024  # some thousand people and devices
+    pushes: int = 64  # frames that wait for their turn; who comes after them is to come back
     listeners: int = 256
     heartbeat_s: float = 5.0
     body_s: float = 20.0  # a body that takes longer to arrive is given up
-    # What the hub's door keeps (`sync.hub.door`).
+    # What the hub's door keeps (`sync.door`).
     request_s: float = 30.0  # a whole request of a desk, so that one given up above ends, too
-    stranger_s: float = 10.0  # from connecting to the first request with the token
+    stranger_s: float = 10.0  # from connecting to the first request with a token
     strangers: int = 64  # connections that have not shown it yet
     connections: int = 800  # all of them, below the 1024 files a process may have open by default
+
+
+def _unheard(_replica: int, _vector: dict[int, int]) -> None:
+    return
 
 
 class Turned(Exception):
@@ -97,6 +109,11 @@ class Feed:
         self._listeners[replica] = asyncio.Event()
         return self._listeners[replica]
 
+    @property
+    def replicas(self) -> frozenset[int]:
+        """Who listens now."""
+        return frozenset(self._listeners)
+
     def holds(self, replica: int, listener: asyncio.Event) -> bool:
         """Whether this stream still is the replica's."""
         return not self.closed and self._listeners.get(replica) is listener
@@ -113,113 +130,197 @@ class Feed:
 
 
 class Service:
-    """The four routes over one log."""
+    """The routes over one log: the entrance, and for who is in the exchange."""
 
-    def __init__(self, source: Log, token: str, *, clock: Clock, limits: Limits, site: str) -> None:
-        self._log, self._clock, self._limits, self._site = source, clock, limits, site
-        self._token = f"Bearer {token}".encode()
+    def __init__(
+        self, source: Log, entrance: Entrance, *, clock: Clock, limits: Limits, heard: Heard | None = None
+    ) -> None:
+        self._log, self._entrance, self._clock, self._limits = source, entrance, clock, limits
+        self._heard = heard or _unheard
         self.feed = Feed(source, limits.listeners)
         # One push at a time: a frame is checked against the vector and heads it will be appended to.
         self._pushing = asyncio.Lock()
+        self._waiting = 0
         self._digest: tuple[dict[int, int], bytes] | None = None
 
     def routes(self) -> list[Route]:
         return [
+            Route("/v1/knock", self._answered(self._knock), methods=["POST"]),
+            Route("/v1/enter", self._answered(self._enter), methods=["POST"]),
+            Route("/v1/introduce", self._answered(self._introduce), methods=["POST"]),
+            Route("/v1/site", self._answered(self._site), methods=["POST"]),
+            Route("/v1/enrol", self._answered(self._enrol), methods=["POST"]),
             Route("/v1/hello", self._guarded(self._hello), methods=["POST"]),
             Route("/v1/push", self._guarded(self._push), methods=["POST"]),
             Route("/v1/pull", self._guarded(self._pull), methods=["POST"]),
             Route("/v1/events", self._guarded(self._events), methods=["GET"]),
         ]
 
-    def _guarded(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        """No answer but 401 without the site's token; a fault of ours is logged, not shown to the peer."""
+    def _answered(self, answer: _Answer) -> _Answer:
+        """Whatever goes wrong, the peer gets an answer and the server goes on; a fault of ours is only logged."""
 
-        async def guarded(request: Request) -> Response:
+        async def answered(request: Request) -> Response:
             try:
-                shown = request.headers.get("authorization", "").encode()
-                if not hmac.compare_digest(shown, self._token):
-                    raise Turned(401, "token", "The site token is missing or wrong: set it in the desk's settings.")
-                if admitted := request.scope.get("state", {}).get(ADMITTED):
-                    admitted()
                 return await answer(request)
             except Turned as turned:
                 return turned.response()
+            except Unwelcome as unwelcome:
+                return Turned(unwelcome.status, unwelcome.error, str(unwelcome)).response()
+            except LogAway as gone:
+                log.info("%s was put off: %s", request.url.path, gone)  # the log itself says so once, aloud
+                sentence = "What keeps the record does not answer: come back in a moment."
+                return Turned(503, "busy", sentence, wait_s=gone.wait_s).response()
             except ClientDisconnect:
                 return Response(status_code=400)
             except Exception:  # whatever it was, the desk gets an answer and the hub goes on
                 log.exception("%s failed", request.url.path)
-                return Turned(500, "fault", "The hub could not do this; its log tells why.").response()
+                return Turned(
+                    500, "fault", "This could not be done; the log of the machine that was asked tells why."
+                ).response()
 
-        return guarded
+        return answered
 
-    # --- the four routes
-    async def _hello(self, request: Request) -> Response:
-        body = await self._body(request, self._limits.ask_bytes)
-        spoken = _decoded(body, _Spoken).protocol
-        if spoken not in protocol.PROTOCOLS:
-            known = f"{min(protocol.PROTOCOLS)} to {max(protocol.PROTOCOLS)}"
-            raise Turned(426, "protocol", f"Protocol {spoken} is not spoken here, only {known}: update.")
-        asked = _decoded(body, protocol.Hello)
-        vector = self._log.vector()
-        digest = await self._digest_at(vector) if asked.digest else b""
-        heartbeat_s, now_ms = self._limits.heartbeat_s, self._clock.now_ms()
-        return _packed(protocol.Welcome(protocol.PROTOCOL, self._log.epoch, vector, digest, now_ms, heartbeat_s))
+    def _guarded(self, answer: Callable[[Request, Visitor], Awaitable[Response]]) -> _Answer:
+        """No answer but 401 without the token of who has entered."""
 
-    async def _push(self, request: Request) -> Response:
-        """Answered after the commit, never before (promise S2): `merge` is done when the ops are durable."""
-        packed = await self._body(request, self._limits.frame_bytes)
-        async with self._pushing:
-            try:
-                ops = await opened(self._log, packed)
-                if ops:
-                    await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
-            except Gap as gap:
-                raise Turned(409, protocol.GAP, f"{gap}.", vector=gap.vector) from None
-            except ChainBroken as broken:
-                log.warning("a push was refused: %s", broken)
-                raise Turned(409, protocol.CHAIN, f"{broken}.") from None
-            except ProtocolError as error:
-                log.warning("a push was refused: %s", error)
-                raise Turned(400, "frame", f"{error}.") from None
-            vector = self._log.vector()
-        return _packed(protocol.Ack(self._log.epoch, vector))
+        async def guarded(request: Request) -> Response:
+            shown = request.headers.get("authorization", "")
+            visitor = self._entrance.visitor(shown.removeprefix("Bearer "))
+            if admitted := request.scope.get("state", {}).get(ADMITTED):
+                admitted()
+            return await answer(request, visitor)
 
-    async def _pull(self, request: Request) -> Response:
-        asked = _decoded(await self._body(request, self._limits.ask_bytes), protocol.Pull)
-        if self._site and asked.scope not in ("", self._site):
-            raise Turned(403, "scope", f"This hub keeps the site {self._site!r}, not {asked.scope!r}.")
-        frame = await asyncio.to_thread(self._frame, asked)
-        # Read after the page: an older vector would make the asker push back what it was just given.
-        vector = self._log.vector()
-        return _packed(protocol.Page(self._log.epoch, vector, frame))
+        return self._answered(guarded)
 
-    async def _events(self, request: Request) -> Response:
+    # --- the entrance
+    async def _knock(self, request: Request) -> Response:
+        body = await self._body(request, self._limits.knock_bytes)
+        return _packed(self._entrance.knock(_decoded(body, handshake.Knock)))
+
+    async def _enter(self, request: Request) -> Response:
+        body = await self._body(request, self._limits.knock_bytes)
+        return _packed(self._entrance.enter(_decoded(body, handshake.Enter)))
+
+    async def _introduce(self, request: Request) -> Response:
+        shown = _decoded(await self._body(request, self._limits.roster_bytes), handshake.Introduce)
         try:
-            replica = int(request.query_params.get("replica", ""))
-        except ValueError:
-            raise Turned(400, "replica", "Say who listens: /v1/events?replica=NUMBER.") from None
-        listener = self.feed.join(replica)
-        stream = self._stream(replica, listener, request.headers.get("last-event-id", ""))
+            await asyncio.to_thread(self._entrance.introduce, shown)
+        except ProtocolError as error:
+            raise Turned(400, "message", f"Not a roster: {error}.") from None
+        return Response(status_code=204)
+
+    async def _site(self, request: Request) -> Response:
+        asked = _decoded(await self._body(request, self._limits.knock_bytes), handshake.AskSite)
+        return _packed(await asyncio.to_thread(self._entrance.site, asked))
+
+    async def _enrol(self, request: Request) -> Response:
+        enrol = _decoded(await self._body(request, self._limits.knock_bytes), handshake.Enrol)
+        async with self._pushing:
+            body, name = self._entrance.invited(enrol)
+            if body:
+                made = body | {"at": self._clock.now_ms()}
+                await asyncio.shield(asyncio.wrap_future(self._log.append("device.enrolled", enrol.invitation, made)))
+                log.info("the device %r is enrolled as replica %d", name, enrol.replica)
+        return _packed(handshake.Enrolled(name))
+
+    # --- the exchange
+    async def _hello(self, request: Request, visitor: Visitor) -> Response:
+        asked = _decoded(await self._body(request, self._limits.ask_bytes), protocol.Hello)
+        self._heard(visitor.replica, asked.vector)
+        self._same_history(visitor.replica, asked)
+        vector = self._visible(visitor)
+        digest = await self._digest_at(vector) if asked.digest and vector == self._log.vector() else b""
+        heartbeat_s, now_ms = self._limits.heartbeat_s, self._clock.now_ms()
+        return _packed(protocol.Welcome(visitor.protocol, self._log.epoch, vector, digest, now_ms, heartbeat_s))
+
+    def _same_history(self, replica: int, asked: protocol.Hello) -> None:
+        """Raises `Turned` where the asker's own ops are others than those known here, as many they are (promise S5).
+
+        Where one side has more of them, the chain tells as soon as they travel.
+        """
+        vector, heads = self._log.reached()
+        seq = vector.get(replica, 0)
+        if asked.head and seq and asked.vector.get(replica) == seq and heads[replica] != asked.head:
+            said = protocol.ChainBroken(replica, seq)
+            log.warning("a hello was refused: %s", said)
+            raise Turned(409, protocol.CHAIN, f"{said}.")
+
+    async def _push(self, request: Request, visitor: Visitor) -> Response:
+        """Answered after the commit, never before (promise S2): `merge` is done when the ops are durable."""
+        if self._waiting >= self._limits.pushes:
+            raise Turned(503, "busy", "Many pushes wait already: come back in a moment.", wait_s=1)
+        self._waiting += 1
+        try:
+            packed = await self._body(request, self._limits.frame_bytes)
+            async with self._pushing:
+                await self._take(packed)
+        finally:
+            self._waiting -= 1
+        return _packed(protocol.Ack(self._log.epoch, self._visible(visitor)))
+
+    async def _take(self, packed: bytes) -> None:
+        try:
+            if ops := await admitted(self._log, packed, self._entrance.trust):
+                await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
+        except protocol.Gap as gap:
+            raise Turned(409, protocol.GAP, f"{gap}.", vector=gap.vector) from None
+        except protocol.SaltMissing as missing:
+            raise Turned(409, protocol.SALT, f"{missing}.") from None
+        except protocol.ChainBroken as broken:
+            log.warning("a push was refused: %s", broken)
+            raise Turned(409, protocol.CHAIN, f"{broken}.") from None
+        except protocol.Stranger as stranger:
+            log.warning("a push was refused: %s", stranger)
+            raise Turned(403, protocol.STRANGER, f"{stranger}.") from None
+        except ProtocolError as error:
+            log.warning("a push was refused: %s", error)
+            raise Turned(400, "frame", f"{error}.") from None
+
+    async def _pull(self, request: Request, visitor: Visitor) -> Response:
+        asked = _decoded(await self._body(request, self._limits.ask_bytes), protocol.Pull)
+        self._heard(visitor.replica, asked.vector)
+        frame = await asyncio.to_thread(self._frame, asked, self._replicas(visitor), visitor.protocol)
+        # Read after the page: an older vector would make the asker push back what it was just given.
+        return _packed(protocol.Page(self._log.epoch, self._visible(visitor), frame))
+
+    async def _events(self, request: Request, visitor: Visitor) -> Response:
+        listener = self.feed.join(visitor.replica)
+        stream = self._stream(visitor, listener, request.headers.get("last-event-id", ""))
         return StreamingResponse(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     # --- small parts
-    async def _stream(self, replica: int, listener: asyncio.Event, last_id: str) -> AsyncIterator[bytes]:
+    def _replicas(self, visitor: Visitor) -> frozenset[int] | None:
+        """The replicas of the visitor's site, where this log holds others too; None = all."""
+        rosters = self._log.trust().rosters
+        if len(rosters) < 2:
+            return None
+        roster = rosters.get(visitor.site)
+        return frozenset(roster.by_replica) if roster else frozenset()
+
+    def _visible(self, visitor: Visitor) -> dict[int, int]:
+        """How far this log can pass on what the visitor may see."""
+        vector, replicas = self._log.sealed(), self._replicas(visitor)
+        return vector if replicas is None else {r: seq for r, seq in vector.items() if r in replicas}
+
+    async def _stream(self, visitor: Visitor, listener: asyncio.Event, last_id: str) -> AsyncIterator[bytes]:
         """`new` as soon as the log is past the listener's last id, `beat` when nothing was said for a heartbeat."""
         try:
-            while self.feed.holds(replica, listener):
+            while self.feed.holds(visitor.replica, listener):
                 listener.clear()
-                now_id = protocol.event_id(self._log.epoch, self._log.vector())
+                now_id = protocol.event_id(self._log.epoch, self._visible(visitor))
                 yield f"event: {'beat' if now_id == last_id else 'new'}\nid: {now_id}\ndata:\n\n".encode()
                 last_id = now_id
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._limits.heartbeat_s):
                         await listener.wait()
         finally:
-            self.feed.leave(replica, listener)
+            self.feed.leave(visitor.replica, listener)
 
-    def _frame(self, asked: protocol.Pull) -> bytes:
-        ops = next(protocol.cut(self._log.page(asked.vector, asked.limit)), ())
-        return protocol.pack_frame(ops) if ops else b""
+    def _frame(self, asked: protocol.Pull, replicas: frozenset[int] | None, spoken: int) -> bytes:
+        ops = next(cut(self._log.page(asked.vector, asked.limit, replicas)), ())
+        if not ops:
+            return b""
+        return pack_frame(ops, self._log.salts(salted(ops)) if asked.salts else None, spoken)
 
     async def _digest_at(self, vector: dict[int, int]) -> bytes:
         """The state's digest, computed once for each vector: every desk that comes back asks for it."""
@@ -245,20 +346,22 @@ class Service:
 
 
 def routes(
-    source: Log, token: str, *, clock: Clock, limits: Limits | None = None, site: str = ""
+    source: Log,
+    secret: Secret,
+    *,
+    clock: Clock,
+    limits: Limits | None = None,
+    channel: bytes = b"",
+    heard: Heard | None = None,
 ) -> tuple[list[Route], Feed]:
     """The routes over `source`, and the feed of its listeners: call `Feed.close` before the server stops.
 
-    `site` "" = ops of any site are given out.
+    `secret` gives bytes nobody can guess; `channel` names the wire (`handshake.channel_of`), b"" = a plain one.
+    `heard` is told which replica said that it holds what.
     """
-    service = Service(source, token, clock=clock, limits=limits or Limits(), site=site)
+    entrance = Entrance(source, secret, clock, channel)
+    service = Service(source, entrance, clock=clock, limits=limits or Limits(), heard=heard)
     return service.routes(), service.feed
-
-
-class _Spoken(msgspec.Struct):
-    """The part of a hello that every version of the protocol has."""
-
-    protocol: int
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:

@@ -162,6 +162,10 @@ def loud_lines() -> Iterator[LoudLines]:
         root.removeHandler(handler)
 
 
+MDNS = "224.0.0.251"
+"""Where desks of one network look for each other (RFC 6762, section 3)."""
+
+
 def _is_loopback(host: object) -> bool:
     if host is None or host in ("", b"", "localhost", b"localhost"):
         return True
@@ -173,12 +177,22 @@ def _is_loopback(host: object) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+def _stays_here(sock: object, host: object) -> bool:
+    """Whether this is multicast of the link that leaves by the loopback interface."""
+    if not isinstance(sock, socket.socket) or sock.family != socket.AF_INET or host != MDNS:
+        return False
+    by = sock.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4)
+    return ipaddress.IPv4Address(by).is_loopback
+
+
 def _guard(event: str, arguments: tuple[object, ...]) -> None:
     if event in ("socket.connect", "socket.sendto"):
         sock, address = arguments
         if getattr(sock, "family", None) not in (socket.AF_INET, socket.AF_INET6) or not isinstance(address, tuple):
             return
         host = address[0]
+        if _stays_here(sock, host):
+            return
     elif event == "socket.getaddrinfo":
         host = arguments[0]
     else:

@@ -1,4 +1,4 @@
-"""The only place where another thread's news becomes the screen's: three signals, and `ask` for an answer to come.
+"""The only place where another thread's news becomes the screen's: five signals, and `ask` for an answer to come.
 
 Store, sync and phone announce on threads of their own and know no Qt. `Bridge` lives on the screen's thread; Qt queues
 what is emitted elsewhere until the screen's thread has time for it.
@@ -26,12 +26,14 @@ class Bridge(QObject):
         changed(Changes): entities other than before; each view decides whether it must ask anew.
         phone(PhoneState): the softphone's state.
         link(LinkStatus): the state of the way to the hub.
+        care(Sentence): what is to be known of the record itself; nothing where all is well.
         failed(BaseException): an answer that was asked for came back as an error and its asker took no care of it.
     """
 
     changed = Signal(object)
     phone = Signal(object)
     link = Signal(object)
+    care = Signal(object)
     failed = Signal(object)
     _settled = Signal(object)
 
@@ -50,6 +52,9 @@ class Bridge(QObject):
 
     def tell_link(self, status: object) -> None:
         self._emit(self.link, status)
+
+    def tell_care(self, sentence: object) -> None:
+        self._emit(self.care, sentence)
 
     def _emit(self, signal: Any, value: object) -> None:
         """Emit unless the screen is gone: a last announcement during shutdown must not touch a deleted object."""

@@ -130,6 +130,7 @@ class DeskPage(QWidget):
         """With nobody signed in the form of a call is there, and nothing of other people's incidents."""
         if may != self.may_look:
             self.may_look = may
+            self.turn.refresh()
             self.place()
 
     def set_busy(self, busy: bool) -> None:

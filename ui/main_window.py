@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ui.calls.page import CallsPage
     from ui.desk_page import DeskPage
     from ui.map.panel import MapPanel
+    from workstation.domain.sentence import Sentence
 
 log = logging.getLogger("tahuri.ui")
 ASK_MS = 5000
@@ -72,6 +73,7 @@ class MainWindow(Shell):
         session = self.session
         self.bridge.phone.connect(self.line.hear)
         self.bridge.link.connect(self._link)
+        self.bridge.care.connect(self._care)
         self.bridge.failed.connect(self._failed)
         self.banner.asked.connect(lambda: self.show_page("unsent"))
         self.banner.shown.connect(lambda _on: self.lay_out())
@@ -226,6 +228,14 @@ class MainWindow(Shell):
     # ---------------------------------------------------------------- news
     def _link(self, status: LinkStatus) -> None:
         self.status.show_link(status, self.desk.clock.now_ms())
+
+    def _care(self, sentence: object) -> None:
+        told = cast("Sentence", sentence)
+        self.status.show_care(bool(told))
+        if told:
+            self.trouble.tell("care", told)
+        elif self.trouble.kind == "care":
+            self.trouble.dismiss()
 
     def _failed(self, error: BaseException) -> None:
         """What could not be done, in one bar; nothing typed is lost by it."""

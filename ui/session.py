@@ -143,16 +143,10 @@ class LineSession(QObject):
     def _ask(self) -> Asked | None:
         if not self.offer:
             return None
-        offer, ring, now = self.offer, self.ring, self.desk.clock.now_ms()
+        offer, now = self.offer, self.desk.clock.now_ms()
+        number = self.ring.number if self.ring else ""
 
-        def look(db: Any) -> tuple[CallRow | None, tuple[CallRow, ...]]:
-            call = views.call(db, offer)
-            number = (call.e164 or call.number) if call else ring.number if ring else ""
-            at = call.rang_at if call else now
-            earlier = views.earlier_calls(db, number, at) if number else []
-            return call, tuple(c for c in earlier if call is None or c.uid != call.uid)
-
-        return self.desk.ask(look), lambda found: self._found(offer, *found)
+        return self.desk.see(views.at_ring, offer, number, now), lambda found: self._found(offer, *found)
 
     def _found(self, offer: Uid, call: CallRow | None, earlier: tuple[CallRow, ...]) -> None:
         if offer == self.offer and call is not None:

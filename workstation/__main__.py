@@ -6,7 +6,16 @@ import sys
 
 
 def main() -> int:
-    """Run the command asked for, or the desk; gives the exit code."""
+    """Run the command asked for, or the desk; gives the exit code. A library that is not there is one sentence too."""
+    try:
+        return _run()
+    except ImportError as error:
+        if sys.stderr is not None:  # a window program on Windows has none
+            print(f"tahuri: a library is missing or broken ({error}): run ./run, which installs it", file=sys.stderr)
+        return 1
+
+
+def _run() -> int:
     if len(sys.argv) > 1:
         from workstation.cli import main as command
 

@@ -27,13 +27,15 @@ from workstation.service.desk import Desk
 from workstation.service.numbers import read_number
 from workstation.service.status import LinkWord
 from workstation.service.unfinished import take_up_line
-from workstation.settings import Settings, hub_token
+from workstation.settings import Settings
 from workstation.store import Changes, Store
+from workstation.store.errors import StoreDamaged
 from workstation.store.keys import store_key
 
 if TYPE_CHECKING:
     from sync.replica import Replica
     from ui.main_window import MainWindow
+    from workstation.nightly import Nightly
     from workstation.phone.line import Line
 
 log = logging.getLogger("tahuri.app")
@@ -46,6 +48,8 @@ class Announce(Struct):
     changed: Callable[[Changes], None] = lambda _: None
     phone: Callable[[PhoneState], None] = lambda _: None
     link: Callable[[LinkStatus], None] = lambda _: None
+    care: Callable[[Sentence], None] = lambda _: None
+    """What is to be known of the record itself: damaged, made anew, without a copy."""
 
 
 class Desktop:
@@ -59,11 +63,13 @@ class Desktop:
         announce: Announce,
         call: Callable[[], Line | None],
         sync: Callable[[], Replica],
+        nightly: Callable[[], Nightly],
     ) -> None:
         self.settings, self.store, self.desk, self.announce = settings, store, desk, announce
         self.line: Line | None = None
-        self._call, self._sync = call, sync
+        self._call, self._sync, self._look_after = call, sync, nightly
         self._replica: Replica | None = None
+        self._nightly: Nightly | None = None
         self._starter = threading.Thread(target=self._start, name="desk-start", daemon=True)
 
     def start(self) -> None:
@@ -76,6 +82,7 @@ class Desktop:
             # The phone first: a ring must not wait for what sync has to load.
             self._part(self._start_line, self._no_line)
             self._part(self._start_sync, self._no_sync)
+            self._part(self._start_nightly, lambda why: None)
             self._part(self._warm_up, lambda why: None)
         finally:
             if not gc.isenabled():
@@ -109,6 +116,10 @@ class Desktop:
         now = self.desk.clock.now_ms()
         self.announce.link(LinkStatus("refused", now, None, "", unsent, oldest_at, None, why))
 
+    def _start_nightly(self) -> None:
+        self._nightly = self._look_after()
+        self._nightly.start()
+
     def _warm_up(self) -> None:
         # A first number and a first place, so that no caller is the one who waits for these libraries to load.
         read_number("112")
@@ -132,6 +143,8 @@ class Desktop:
             self.line.stop()
         if self._replica is not None:
             self._replica.stop()
+        if self._nightly is not None:
+            self._nightly.close()
         self.desk.close()
         self.store.close()
 
@@ -139,14 +152,19 @@ class Desktop:
 def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None) -> Desktop:
     """Wire one desk.
 
-    Raises StoreRefused (wrong key, newer file, in use), StoreFailed (full disk, damaged file), KeyMissing and
-    BadPhoneSetting; the rest is told on the screen.
+    Raises StoreRefused (wrong key, newer file, in use, damaged past recovery), StoreFailed (full or failing disk),
+    KeyMissing and BadPhoneSetting; the rest is told on the screen.
     """
     clock = clock or SystemClock()
     ids = ids or SystemIds(clock)
     places = settings.places.make()
     key = store_key(settings, ids)
-    store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site)
+    try:
+        store = Store.open(places.store, key, clock=clock, ids=ids, site=settings.desk.site, outbox=settings.outbox)
+    except StoreDamaged as damage:
+        from workstation.bringback import open_recovered
+
+        store = open_recovered(damage, settings, key, clock, ids)
     announce = Announce()
     link = LinkWord(store, clock, lambda status: announce.link(status))
     desk = Desk(
@@ -170,32 +188,31 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
         return line
 
     def sync() -> Replica:
-        from sync.replica import Replica
+        from sync.replica import Lan, Replica
+
+        lan = Lan(settings.lan.port, settings.lan.interfaces) if settings.lan.enabled else None
 
         def jitter() -> float:
             return int.from_bytes(ids.secret(4), "big") / 2**32
 
-        hub = settings.hub
-        return Replica(
-            store, hub.url, _hub_token(settings), clock, jitter, link.take, desk=settings.desk.name, ca_file=hub.ca_file
-        )
+        return Replica(store, settings.hub.url, ids.secret, clock, jitter, link.take, desk=settings.desk.name, lan=lan)
+
+    def nightly() -> Nightly:
+        from workstation.nightly import Nightly, word
+
+        def told() -> None:
+            announce.care(word(store, clock))
+
+        told()
+        return Nightly(store, key, settings, clock, told)
 
     store.listen(lambda changes: announce.changed(changes))
-    return Desktop(settings, store, desk, announce, call, sync)
+    return Desktop(settings, store, desk, announce, call, sync, nightly)
 
 
 def phone_settings(settings: Settings) -> PhoneSettings:
     """What the engine is told of this desk's settings: the same names, without what only the services use."""
     return PhoneSettings.from_mapping(settings.phone.table(), settings.places.folder)
-
-
-def _hub_token(settings: Settings) -> str:
-    """The site's token for the hub; "" where there is none, and then the hub says so (promise S4)."""
-    try:
-        return hub_token(settings.hub)
-    except OSError as error:
-        log.error("the hub's token can't be read: %s", error.strerror or error)
-        return ""
 
 
 class Shown(Struct):
@@ -231,6 +248,7 @@ def open_window(settings: Settings, told: Callable[[str], None] = lambda _: None
     desktop.announce.changed = bridge.tell_changed
     desktop.announce.phone = bridge.tell_phone
     desktop.announce.link = bridge.tell_link
+    desktop.announce.care = bridge.tell_care
     window.show()
 
     def go_on() -> None:
@@ -248,9 +266,11 @@ def open_window(settings: Settings, told: Callable[[str], None] = lambda _: None
 
 def run_desk(settings: Settings) -> int:
     """Run the desk until its window is closed; the exit code. A conversation goes on in the engine."""
+    from ui.opening import or_a_sentence
     from ui.theme import application
 
-    app = application()
+    with or_a_sentence():
+        app = application()
     timed = os.environ.get("TAHURI_FIRST_FRAME") == "1"
     shown = open_window(settings, _tell) if timed else open_window(settings)
     try:

@@ -6,18 +6,20 @@ import importlib
 import json
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from workstation.settings import Settings, SettingsWrong
+from workstation.keeping_cli import KEEPING_COMMANDS
+from workstation.record_cli import RECORD_COMMANDS
+from workstation.settings import SettingsWrong
+from workstation.site_cli import SITE_COMMANDS, open_desk, secret
 from workstation.sound_settings import load_sound
-from workstation.start import WRONG_SETTING, Stop, places_of, run, say_why, settings_of
+from workstation.start import WRONG_SETTING, Stop, run, say_why, settings_of
 
-NAME_WHO = "name the shift lead or IT person who enrols with --by LOGIN; their PIN is asked for first"
+if TYPE_CHECKING:
+    from workstation.service.desk import Desk
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,17 +51,31 @@ def voice_child() -> None:
     sys.exit(child.main())
 
 
+@tahuri.command("screen-child", hidden=True)
+def screen_child() -> None:
+    """Open a screen and close it again; says what it is, or why there is none. For the doctor."""
+    from ui.opening import try_it
+
+    click.echo(try_it())
+
+
 @tahuri.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--map", "mapping", required=True, type=click.Path(path_type=Path), help="How the columns are read.")
 @click.option(
     "--speed", default=0.0, type=click.FloatRange(min=0), help="Record seconds a second; 0 = as fast as it goes."
 )
+@click.option("--by", default="", help="The login of who runs it: the record names them.")
 @click.option("--json", "as_json", is_flag=True, help="No progress, only the last line.")
 @click.option("--settings", "own", type=click.Path(path_type=Path), help="A settings file in place of the user's.")
 @click.pass_obj
-def replay(outer: Path | None, file: Path, mapping: Path, speed: float, as_json: bool, own: Path | None) -> None:
-    """Feed another system's call records through the desk's services; ends with one line of JSON."""
+def replay(
+    outer: Path | None, file: Path, mapping: Path, speed: float, by: str, as_json: bool, own: Path | None
+) -> None:
+    """Feed another system's call records through the desk's services; ends with one line of JSON.
+
+    The PIN of who runs it is asked for, or read from standard input.
+    """
     from workstation.exchange.mapping import MappingWrong
     from workstation.exchange.mapping import load as load_mapping
     from workstation.exchange.replay import CutOff, Step
@@ -74,7 +90,8 @@ def replay(outer: Path | None, file: Path, mapping: Path, speed: float, as_json:
     def wait(seconds: float) -> None:
         never.wait(seconds)  # a pause that Ctrl-C ends
 
-    with _open_desk(settings_of(own or outer)) as desk:
+    with open_desk(settings_of(own or outer)) as opened:
+        desk = _run_by(opened, by)
         try:
             table = load_mapping(_existing_map(mapping))
             outcome = play(
@@ -120,58 +137,38 @@ def doctor(outer: Path | None, as_json: bool, own: Path | None) -> None:
 
 
 @tahuri.command()
-@click.option("--login", required=True)
-@click.option("--name", required=True, help="As it stands on the screen.")
-@click.option("--role", required=True, type=click.Choice(["operator", "lead", "it"]))
-@click.option(
-    "--by", default="", help="The login of the lead or IT person who enrols; asked for once someone is on the roster."
-)
-@click.option("--settings", "own", type=click.Path(path_type=Path), help="A settings file in place of the user's.")
-@click.pass_obj
-def enrol(outer: Path | None, login: str, name: str, role: str, by: str, own: Path | None) -> None:
-    """Put a person on the roster. PINs are asked for, or read from standard input line by line; never an argument."""
-    from workstation.service import people
-    from workstation.service.desk import NotAllowed, Refused
-
-    with _open_desk(settings_of(own or outer)) as desk:
-        try:
-            if by:
-                people.sign_in(desk, by, _secret(f"PIN of {by}")).result()
-            people.enrol(desk, login, name, role, _secret(f"new PIN of {login}", again=True)).result()
-        except NotAllowed as error:
-            # A shell has no sign-in page: who asks is named by an option.
-            raise Stop(str(error) if by else f"somebody is on the roster already: {NAME_WHO}") from None
-        except Refused as error:
-            raise Stop(str(error)) from None
-        finally:
-            if desk.person is not None:
-                people.sign_out(desk).result()
-    click.echo(f"{login} is on the roster as {role}.")
-
-
-@tahuri.command()
 @click.option("--settings", "own", type=click.Path(path_type=Path), help="A settings file in place of the user's.")
 @click.pass_obj
 def digest(outer: Path | None, own: Path | None) -> None:
     """Print the digest of this desk's record: equal on every desk and hub that hold the same ops."""
     from workstation.store import StoreFailed, StoreRefused, read_digest
-    from workstation.store.keys import KeyMissing, find
+    from workstation.store.keys import KeyMissing, find, missing
 
     settings = settings_of(own or outer)
     try:
-        found = find(settings)
-        if found is None or not settings.places.store.exists():
+        if not settings.places.store.exists():
             raise Stop(f"there is no record in {settings.places.folder} yet")
+        found = find(settings)
+        if found is None:
+            raise missing(settings)
         click.echo(read_digest(settings.places.store, found.key).hex())
     except (StoreRefused, StoreFailed, KeyMissing) as error:
         raise Stop(str(error)) from None
 
 
-def _secret(prompt: str, again: bool = False) -> str:
-    """Ask at the terminal without showing it; else take a line of standard input."""
-    if sys.stdin.isatty():
-        return str(click.prompt(prompt, hide_input=True, confirmation_prompt=again, err=True))
-    return sys.stdin.readline().rstrip("\r\n")
+def _run_by(desk: Desk, login: str) -> Desk:
+    """The desk as this person; as nobody only where nobody is on the roster yet. Raises Stop."""
+    from workstation.service import people, views
+    from workstation.service.desk import Refused
+
+    if login:
+        try:
+            return people.visitor(desk, login, secret(f"PIN of {login}")).result()
+        except Refused as error:
+            raise Stop(str(error)) from None
+    if desk.ask(views.roster).result():
+        raise Stop("say who runs it, the record names them: --by LOGIN", WRONG_SETTING)
+    return desk
 
 
 def _existing_map(mapping: Path) -> Path:
@@ -187,37 +184,8 @@ def _existing_map(mapping: Path) -> Path:
     raise Stop(f"{mapping} is not there: name a file of your own, or one that is carried: {known}", WRONG_SETTING)
 
 
-@contextmanager
-def _open_desk(settings: Settings) -> Iterator[Any]:
-    """Open the record for a command and close it after; a desk that runs has it already, and that is said."""
-    from workstation.domain.hlc import SystemClock
-    from workstation.domain.ids import SystemIds
-    from workstation.geo.gazetteer import Gazetteer
-    from workstation.service.catalogue import Catalogue, CatalogueWrong
-    from workstation.service.desk import Desk
-    from workstation.store import Store, StoreFailed, StoreRefused
-    from workstation.store.keys import KeyMissing, store_key
-
-    clock = SystemClock()
-    ids = SystemIds(clock)
-    places = places_of(settings)
-    try:
-        catalogue = Catalogue.load(settings.targets_s, settings.duty)
-        store = Store.open(places.store, store_key(settings, ids), clock=clock, ids=ids, site=settings.desk.site)
-    except (StoreRefused, StoreFailed, KeyMissing) as error:
-        raise Stop(str(error)) from None
-    except CatalogueWrong as error:
-        raise Stop(str(error), WRONG_SETTING) from None
-    try:
-        desk = Desk(store, clock=clock, ids=ids, catalogue=catalogue, gazetteer=Gazetteer.load(), settings=settings)
-        try:
-            yield desk
-        except StoreFailed as error:
-            raise Stop(str(error)) from None
-        finally:
-            desk.close()
-    finally:
-        store.close()
+for _command in (*SITE_COMMANDS, *RECORD_COMMANDS, *KEEPING_COMMANDS):
+    tahuri.add_command(_command)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import shutil
@@ -13,40 +12,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import asdict
 
 import resources
 from workstation.crash import VERSION, last
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import SystemIds
-from workstation.phone.settings import BadPhoneSetting, split_host
-from workstation.phone.settings import PhoneSettings as EngineSettings
-from workstation.reach import ask_hub, ask_registrar
-from workstation.service import catalogue
-from workstation.settings import Settings, hub_token
-from workstation.store import Connection, StoreFailed, StoreRefused, reads
-from workstation.store.cipher import OLDEST, dbapi2, library_version
-from workstation.store.database import looked_into
-from workstation.store.keys import Found, KeyMissing, find
+from workstation.finding import EXIT, FAILED, GOOD, LOOK, Check
+from workstation.settings import Settings
 from workstation.words import english
 
-GOOD, LOOK, FAILED = "good", "look", "failed"
-EXIT: Final = {GOOD: 0, LOOK: 1, FAILED: 2}
 LEAST_DISK_MB: Final = 500
 TIGHT_DISK_MB: Final = 2000
 SKEW_MS: Final = 2000
+SCREEN_S: Final = 30
 EARLIEST_MS: Final = 1_767_225_600_000
 """A clock before the year this program was built in (2026) is wrong."""
-
-
-class Check(Struct, frozen=True):
-    """One finding: `state` good, look (works, but not as it should) or failed; `remedy` "" = nothing to be done."""
-
-    name: str
-    state: str
-    sentence: str
-    remedy: str = ""
 
 
 def examine(settings: Settings, clock: Clock) -> list[Check]:
@@ -66,13 +47,18 @@ def as_dict(checks: list[Check]) -> dict[str, object]:
 
 
 def _guarded(check: Callable[[Settings, Clock], Iterator[Check]], settings: Settings, clock: Clock) -> Iterator[Check]:
+    name = check.__name__.strip("_")
     try:
         yield from check(settings, clock)
+    except ImportError as error:
+        yield Check(name, FAILED, f"a library is missing or broken ({error})", "run ./run, which installs it")
     except Exception as error:
-        name = check.__name__.strip("_")
         yield Check(
             name, FAILED, f"could not be looked at: {type(error).__name__}: {error}", "report this to the makers"
         )
+
+
+# What a check stands on it loads itself: a library that is missing is the finding of its check, and of no other.
 
 
 def _version(settings: Settings, clock: Clock) -> Iterator[Check]:
@@ -82,6 +68,10 @@ def _version(settings: Settings, clock: Clock) -> Iterator[Check]:
 
 
 def _settings(settings: Settings, clock: Clock) -> Iterator[Check]:
+    from workstation.phone.settings import BadPhoneSetting
+    from workstation.phone.settings import PhoneSettings as EngineSettings
+    from workstation.service import catalogue
+
     files = ", ".join(str(path) for path in settings.files) or "none, all defaults"
     try:
         catalogue.Catalogue.load(settings.targets_s, settings.duty)
@@ -122,6 +112,8 @@ def _clock(settings: Settings, clock: Clock) -> Iterator[Check]:
 
 
 def _sqlite(settings: Settings, clock: Clock) -> Iterator[Check]:
+    from workstation.store.cipher import OLDEST, dbapi2, library_version
+
     found = dbapi2.sqlite_version
     if library_version() < OLDEST:
         wanted = ".".join(map(str, OLDEST))
@@ -131,69 +123,30 @@ def _sqlite(settings: Settings, clock: Clock) -> Iterator[Check]:
 
 
 def _key(settings: Settings, clock: Clock) -> Iterator[Check]:
-    try:
-        found = find(settings)
-    except KeyMissing as error:
-        yield Check("key", FAILED, str(error), "bring the key back before anything else")
-        return
-    if found is None:
-        made = settings.places.store.exists()
-        state, remedy = (FAILED, "bring the key back, or restore a copy") if made else (LOOK, "start the desk once")
-        yield Check("key", state, "there is no key" + (" to the record" if made else " yet"), remedy)
-    elif found.kept_in == "plain":
-        yield Check("key", LOOK, "the record is not encrypted (store.plain)", "set store.plain = false on a real desk")
-    elif found.kept_in == "file":
-        remedy = "encrypt the disk, or set up a keyring" if sys.platform != "win32" else ""
-        yield Check("key", LOOK if remedy else GOOD, f"the key lies in {settings.places.key}, mode 0600", remedy)
-    else:
-        yield Check("key", GOOD, "the key is in the machine's keyring")
+    from workstation import doctor_record
+
+    yield from doctor_record.key(settings, clock)
 
 
 def _store(settings: Settings, clock: Clock) -> Iterator[Check]:
-    path = settings.places.store
-    if not path.exists():
-        yield Check("store", LOOK, "there is no record yet", "start the desk once")
-        return
-    found = _found(settings)
-    if found is None:
-        yield Check("store", FAILED, f"{path} cannot be opened without its key", "see `key`")
-        return
-    try:
-        with looked_into(path, found.key) as db:
-            yield from _record(path, db)
-    except (StoreRefused, StoreFailed) as error:
-        what, _, remedy = str(error).rpartition(": ")
-        yield Check("store", FAILED, what, remedy)
+    from workstation import doctor_record
+
+    yield from doctor_record.store(settings, clock)
 
 
-def _record(path: Path, db: Connection) -> Iterator[Check]:
-    said = [row[0] for row in db.execute("pragma quick_check(5)")]
-    broken = reads.broken_chains(db)
-    if said != ["ok"] or broken:
-        what = "; ".join(said if said != ["ok"] else [f"chain of replica {replica}" for replica in broken])
-        yield Check("store", FAILED, f"{path} is damaged: {what}", "restore the newest copy")
-        return
-    ops = db.execute("select count(*) from op").fetchone()[0]
-    yield Check("store", GOOD, f"{path}: {ops} ops, whole, every chain leads to its head")
+def _safety(settings: Settings, clock: Clock) -> Iterator[Check]:
+    from workstation import doctor_record
 
-
-def _found(settings: Settings) -> Found | None:
-    try:
-        return find(settings)
-    except KeyMissing:
-        return None
+    yield from doctor_record.safety(settings, clock)
 
 
 def _hub(settings: Settings, clock: Clock) -> Iterator[Check]:
     if not settings.hub.url:
         yield Check("hub", LOOK, "no hub is set: the desk works alone", "set hub.url")
         return
-    try:
-        token = hub_token(settings.hub)
-    except OSError as error:
-        yield Check("hub", FAILED, f"the hub's token cannot be read: {error.strerror}", "see hub.token_file")
-        return
-    answer = ask_hub(settings, token, clock)
+    from workstation.reach import ask_hub
+
+    answer = ask_hub(settings, clock, SystemIds())
     remedy = "" if answer.ok else "check the network and the hub; until then the desk works alone"
     yield Check("hub", GOOD if answer.ok else FAILED, answer.sentence, remedy)
     if answer.offset_ms is not None:
@@ -224,6 +177,9 @@ def _registrar(settings: Settings, clock: Clock) -> Iterator[Check]:
     if not settings.phone.registrars:
         yield Check("registrar", LOOK, "no registrar is set: no call comes in through one", "set phone.registrars")
         return
+    from workstation.phone.settings import split_host
+    from workstation.reach import ask_registrar
+
     for number, name in enumerate(settings.phone.registrars, 1):
         answer = ask_registrar(*split_host(name, 5060), settings.phone.transport, SystemIds(clock))
         # The engine uses the first; a second that is down costs nothing yet.
@@ -269,16 +225,22 @@ def _voice(settings: Settings, clock: Clock) -> Iterator[Check]:
 
 
 def _screen(settings: Settings, clock: Clock) -> Iterator[Check]:
-    if importlib.util.find_spec("PySide6") is None:
-        yield Check("screen", FAILED, "PySide6 is not installed", "install the locked packages again")
+    """Asked of Qt itself, in a process of its own: where there is no screen Qt ends the one that asks."""
+    frozen = getattr(sys, "frozen", False)
+    command = [sys.executable, *([] if frozen else ["-m", "workstation"]), "screen-child"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=SCREEN_S, check=False)
+    except subprocess.TimeoutExpired:
+        yield Check("screen", FAILED, f"the screen does not open within {SCREEN_S} s", "log out and in again")
         return
-    platform = os.environ.get("QT_QPA_PLATFORM", "")
-    if platform == "offscreen":
+    said = (told.stdout if told.returncode == 0 else told.stderr).strip().split("\n")[-1]
+    if told.returncode:
+        what, _, remedy = said.removeprefix("tahuri: ").rpartition(": ")
+        yield Check("screen", FAILED, what or f"Qt ended with {told.returncode}", remedy or "run ./run")
+    elif said.startswith("offscreen"):
         yield Check("screen", LOOK, "Qt draws offscreen: QT_QPA_PLATFORM is set so", "unset it on a real desk")
-    elif sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        yield Check("screen", LOOK, "there is no display here", "run the doctor in the desk's own session")
     else:
-        yield Check("screen", GOOD, f"Qt on {platform or 'its own choice of platform'}")
+        yield Check("screen", GOOD, f"Qt opens it: {said}")
 
 
 def _fonts(settings: Settings, clock: Clock) -> Iterator[Check]:
@@ -294,6 +256,6 @@ def _carried(name: str) -> bool:
 
 
 CHECKS: Final = (
-    _version, _settings, _folder, _disk, _clock, _sqlite, _key, _store, _hub, _port, _registrar, _sound, _voice,
-    _screen, _fonts,
+    _version, _settings, _folder, _disk, _clock, _sqlite, _key, _store, _safety, _hub, _port, _registrar, _sound,
+    _voice, _screen, _fonts,
 )  # fmt: skip

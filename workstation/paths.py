@@ -56,6 +56,16 @@ class Places(Struct, frozen=True):
         return self.folder / "store.key"
 
     @property
+    def outbox(self) -> Path:
+        """What this desk wrote and the hub has not acknowledged, once more, where no other folder is named."""
+        return self.folder / "desk.outbox"
+
+    @property
+    def copies(self) -> Path:
+        """The nightly copies, where no other folder is named."""
+        return self.folder / "copies"
+
+    @property
     def journal(self) -> Path:
         """The engine's journal of offers not yet in the store."""
         return self.folder / "engine.journal"

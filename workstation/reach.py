@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from sync import protocol
+from sync import handshake, protocol
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
 from workstation.settings import Settings
@@ -27,46 +27,42 @@ class Answer(Struct, frozen=True):
     offset_ms: int | None = None
 
 
-def ask_hub(settings: Settings, token: str, clock: Clock) -> Answer:
-    """Say hello to the hub as a desk does; a refused token is an answer too, and no reason to call the hub down."""
+def ask_hub(settings: Settings, clock: Clock, ids: Ids) -> Answer:
+    """Knock at the hub as a desk does, and go no further; whether it is the site's own, the desk itself finds out."""
     url = urlsplit(settings.hub.url)
-    hello = protocol.Hello(protocol.PROTOCOL, settings.desk.site, settings.desk.name, 0, {}, now_ms=clock.now_ms())
-    headers = {"content-type": "application/msgpack", "authorization": f"Bearer {token}"}
+    nonce = ids.secret(handshake.NONCE_BYTES)
+    knock = handshake.Knock(protocol.PROTOCOL, protocol.OLDEST, settings.desk.site, 1, nonce)
+    headers = {"content-type": "application/msgpack"}
     try:
-        wire = _wire(url.scheme, url.hostname or "", url.port, settings.hub.ca_file)
+        wire = _wire(url.scheme, url.hostname or "", url.port)
         try:
             asked_s, sent_ms = clock.monotonic_s(), clock.now_ms()
-            wire.request("POST", f"{url.path.rstrip('/')}/v1/hello", msgspec.msgpack.encode(hello), headers)
+            wire.request("POST", f"{url.path.rstrip('/')}/v1/knock", msgspec.msgpack.encode(knock), headers)
             response = wire.getresponse()
             body = response.read(ANSWER_MOST)
             round_ms = int((clock.monotonic_s() - asked_s) * 1000)
         finally:
             wire.close()
-    except _NoAuthority as error:
-        return Answer(False, str(error))
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Answer(False, f"{settings.hub.url} does not answer: {error}")
     if response.status != 200:
         said = _refusal(body) or f"it says {response.status} {response.reason}"
         return Answer(False, f"{settings.hub.url} answers, but refuses: {said}")
     try:
-        welcome = msgspec.msgpack.decode(body, type=protocol.Welcome)
-    except msgspec.DecodeError:
+        answer = msgspec.msgpack.decode(body, type=handshake.Answer)
+    except msgspec.MsgspecError:
         return Answer(False, f"{settings.hub.url} answers, but it is no hub of ours")
-    offset_ms = welcome.now_ms - (sent_ms + round_ms // 2)
+    if answer.site != settings.desk.site:
+        return Answer(False, f"{settings.hub.url} belongs to the site {answer.site!r}, not {settings.desk.site!r}")
+    offset_ms = answer.now_ms - (sent_ms + round_ms // 2)
     return Answer(True, f"{settings.hub.url} answered in {round_ms} ms", offset_ms)
 
 
-class _NoAuthority(Exception):
-    """The file of the authority an https hub is believed by can't be used."""
-
-
-def _wire(scheme: str, host: str, port: int | None, ca_file: str) -> http.client.HTTPConnection:
+def _wire(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
     if scheme == "https":
-        try:
-            context = ssl.create_default_context(cafile=ca_file or None)
-        except OSError as error:
-            raise _NoAuthority(f"hub.ca_file {ca_file} can't be used: {error.strerror or error}") from error
+        # Who it is, the handshake proves and no certificate: this only asks whether somebody is there.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection(host, port, timeout=DEADLINE_S, context=context)
     return http.client.HTTPConnection(host, port, timeout=DEADLINE_S)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
-import os
 import re
 import tomllib
 import types
@@ -62,7 +60,14 @@ def _url(url: str) -> None:
     if parts.scheme not in ("http", "https") or port == 0 or not re.fullmatch(r"[A-Za-z0-9._:-]+", host):
         raise ValueError(f"{url!r} is no address of a hub: http(s)://HOST or http(s)://HOST:PORT is expected")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("the address of a hub has no user, question mark or #; its token is in hub.token_file")
+        raise ValueError("the address of a hub has no user, question mark or #")
+
+
+def _address(text: str) -> None:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no IPv4 address of this machine, such as 192.168.7.20") from None
 
 
 def _folder(name: str) -> None:
@@ -85,38 +90,48 @@ class StoreSettings(Struct, frozen=True):
     """Where the record lies. `folder` "" = the user's data folder; `plain` = unencrypted, and the screen says so.
 
     `key`: keyring, file (0600, in the folder), or auto: the keyring where one answers, else the file.
+    `outbox_folder`: where the outbox journal lies, "" = beside the record; one on another disk outlives this one's.
+    Every night at `night_at` the record is looked through and copied into `copies_folder` ("" = beside the record), of
+    which `copies` stay.
     """
 
     folder: str = ""
     plain: bool = False
     key: str = "auto"
+    outbox_folder: str = ""
+    copies_folder: str = ""
+    copies: int = 7
+    night_at: str = "03:30"
+
+
+class RetentionSettings(Struct, frozen=True):
+    """How long what is kept, in days; 0 = for ever. Incidents count from their close, calls that belong to none from
+    their ring, lines of the access log from their look. Between the order to erase and the erasing lie `grace_days`.
+    """
+
+    incident_days: int = 0
+    call_days: int = 0
+    access_days: int = 0
+    grace_days: int = 7
 
 
 class HubSettings(Struct, frozen=True):
-    """Where the hub is; `url` "" = none, the desk works alone. `ca_file` pins the site's certificate authority.
-
-    `token_file` holds what the desk shows the hub, alone on its first line.
-    """
+    """Where the hub is; `url` "" = none, the desk works alone, or finds its neighbours."""
 
     url: str = ""
-    token_file: str = ""
-    ca_file: str = ""
 
 
-def hub_token(hub: HubSettings) -> str:
-    """Read the site's token: the first line of its file, "" where none is set.
+class LanSettings(Struct, frozen=True):
+    """The desks of the same network, met directly while no hub answers. `interfaces` () = all, else IPv4 addresses.
 
-    Raises OSError; PermissionError also where others could read the file.
+    `port` 0 = any free one; a firewall that opens ports rather than programs needs a number.
     """
-    if not hub.token_file:
-        return ""
-    with Path(hub.token_file).open(encoding=WITH_MARK, errors="replace") as file:
-        if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
-            raise PermissionError(errno.EACCES, f"{hub.token_file} can be read by others: chmod 600 it")
-        return file.readline(TOKEN_MOST).strip()
+
+    enabled: bool = True
+    port: int = 0
+    interfaces: tuple[str, ...] = ()
 
 
-TOKEN_MOST = 4096
 WITH_MARK = "utf-8-sig"
 """UTF-8 as people's editors save it: Notepad begins a file with a byte order mark, which is no part of its text."""
 
@@ -174,7 +189,9 @@ class Settings(Struct, frozen=True):
 
     desk: DeskSettings = field(default_factory=DeskSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     hub: HubSettings = field(default_factory=HubSettings)
+    lan: LanSettings = field(default_factory=LanSettings)
     phone: PhoneSettings = field(default_factory=PhoneSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -193,6 +210,20 @@ class Settings(Struct, frozen=True):
         """Where this desk's own files lie."""
         return Places(Path(self.store.folder).expanduser() if self.store.folder else data_folder())
 
+    @property
+    def outbox(self) -> Path:
+        """Where the outbox journal lies."""
+        return _or_beside(self.store.outbox_folder, self.places.outbox)
+
+    @property
+    def copies(self) -> Path:
+        """Where the nightly copies lie."""
+        return _or_beside(self.store.copies_folder, self.places.copies)
+
+
+def _or_beside(named: str, beside: Path) -> Path:
+    return Path(named).expanduser() if named else beside
+
 
 RULES: Mapping[str, Mapping[str, Any]] = {
     "desk.name": {"longest": 40},
@@ -201,7 +232,17 @@ RULES: Mapping[str, Mapping[str, Any]] = {
     "desk.zone": _read(_zone),
     "store.folder": _read(_folder),
     "store.key": _choice("auto", "keyring", "file"),
+    "store.outbox_folder": _read(_folder),
+    "store.copies_folder": _read(_folder),
+    "store.copies": _between(1, 365),
+    "store.night_at": {"pattern": r"([01]\d|2[0-3]):[0-5]\d"},
+    "retention.incident_days": _between(0, 36_500),
+    "retention.call_days": _between(0, 36_500),
+    "retention.access_days": _between(0, 36_500),
+    "retention.grace_days": _between(1, 365),
     "hub.url": _read(_url),
+    "lan.port": _between(0, 65535),
+    "lan.interfaces": _read(_address),
     "phone.transport": _choice("udp", "tcp"),
     "phone.port": _between(0, 65535),
     "phone.expires_s": _between(10, 86400),

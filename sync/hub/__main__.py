@@ -2,98 +2,102 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import click
-from msgspec import Struct
 
 from sync.hub import settings
-from sync.hub.log.sqlite import LogRefused, open_log
+from sync.hub.founding import found, invite, join, lead
+from sync.hub.log import LogRefused
 from sync.hub.server import serve
-from sync.hub.settings import Secret, SettingWrong
+from sync.hub.settings import SettingWrong
+from sync.hub.speaker import Speaker
+from sync.hub.stores import chosen
+from sync.hub.uplink import uplink
 from sync.serve import Limits
+from sync.serving import serving
+from sync.tls import make_certificate
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 from workstation.log import veiled
 
-WRONG_SETTING: Final = 2
+_WORD_BYTES: Final = 24
+STOP_S: Final = 5
+"""How long requests under way may take once the hub is told to stop; a push without an answer comes again."""
+STORE_HELP: Final = "sqlite:///PATH (sqlite:////PATH is absolute), or postgresql://USER@HOST/DATABASE."
 
 
-class Speaker(Struct, frozen=True):
-    """What is said on standard output, for a person or, one object a line, for a program. Never a secret."""
-
-    as_json: bool
-
-    def say(self, sentence: str, **fields: object) -> None:
-        click.echo(json.dumps(fields | {"sentence": sentence}, ensure_ascii=False) if self.as_json else sentence)
-        sys.stdout.flush()
-
-    def made(self, what: str, secret: Secret) -> None:
-        if secret.made:
-            self.say(f"Made the {what} {secret.path}: keep a copy in a safe place.", made=what, path=str(secret.path))
-
-
-@click.command(help="The hub: keeps the record of a site and passes ops between its desks.")
-@click.option("--listen", default="127.0.0.1:8112", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
-@click.option("--store", required=True, metavar="URL", help="sqlite:///PATH (sqlite:////PATH is absolute).")
-@click.option(
-    "--token-file", type=click.Path(path_type=Path), help="The token desks show. [STORE.token, made if missing]"
+@click.group(
+    invoke_without_command=True,
+    help="The hub: keeps the record of a site and passes ops between its desks.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("--key-file", type=click.Path(path_type=Path), help="The store's key. [STORE.key, made if missing]")
-@click.option("--site", default="", help="The site whose record this is.")
+@click.option("--listen", default="127.0.0.1:8112", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
+@click.option("--store", default="", metavar="URL", help=STORE_HELP)
+@click.option("--key-file", type=click.Path(path_type=Path), help="The store's key. [STORE.key; made for a new store]")
+@click.option("--site", default="ambon", show_default=True, help="The site whose record this is.")
+@click.option("--plain", is_flag=True, help="Without TLS, on loopback only.")
+@click.option("--uplink", "up", default="", metavar="URL", help="The central hub this one keeps in step with.")
 @click.option("--heartbeat", type=click.FloatRange(0.1, 60), default=5.0, show_default=True, help="Seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Say everything as one JSON object a line.")
+@click.pass_context
 def main(
-    listen: str, store: str, token_file: Path | None, key_file: Path | None, site: str, heartbeat: float, as_json: bool
-) -> None:
+    context: click.Context, listen: str, store: str, key_file: Path | None, site: str, plain: bool, up: str,
+    heartbeat: float, as_json: bool,
+) -> None:  # fmt: skip
+    if context.invoked_subcommand is not None:
+        return
     logging.basicConfig(level=logging.INFO, handlers=[veiled(sys.stderr)])
     speaker = Speaker(as_json)
     clock, ids = SystemClock(), SystemIds()
     try:
         host, port = settings.listen_address(listen)
-        path = settings.store_path(store)
-        token = settings.token_in(token_file or path.with_name(path.name + ".token"), ids)
-        key = settings.key_in(key_file or path.with_name(path.name + ".key"), path, ids)
+        settings.peer_url(up)
+        if plain and not settings.plain_allowed(host):
+            raise SettingWrong(f"--plain is for loopback; leave it away to listen on {host}.")
+        kept = chosen(store, key_file, ids)
         bound = settings.listening(host, port)
     except SettingWrong as wrong:
-        _refuse(speaker, str(wrong))
-    speaker.made("token file", token)
-    speaker.made("key file", key)
+        speaker.refuse(str(wrong))
+    except LogRefused as refused:
+        speaker.refuse(str(refused), "store")
+    speaker.made("key file", kept.key)
     try:
-        source = open_log(path, key.value, clock=clock, ids=ids, site=site)
+        source = kept.open(clock, ids, site)
     except LogRefused as refused:
         bound.close()
-        _refuse(speaker, str(refused), "store")
+        speaker.refuse(str(refused), "store")
     try:
-        ready = partial(_ready, speaker, bound, path)
+        if not source.trust().rosters:
+            speaker.say(f"This hub belongs to no site yet: python -m sync.hub found --store {store}", unfounded=True)
+        certificate = None if plain else make_certificate(site, ids.secret(_WORD_BYTES).hex())
+        ready = partial(_ready, speaker, bound, kept.place, "http" if plain else "https")
         limits = Limits(heartbeat_s=heartbeat)
-        serve(source, token.value.decode(), bound, clock=clock, limits=limits, site=site, ready=ready)
+        server = serving(
+            source, ids.secret, clock=clock, limits=limits, certificate=certificate, ready=ready, stop_s=STOP_S
+        )  # fmt: skip
+        with uplink(source, up, clock, ids):
+            serve(server, bound)
     finally:
         source.close()
     speaker.say("The hub has stopped.", stopped=True)
 
 
-def _ready(speaker: Speaker, bound: socket.socket, path: Path) -> None:
+for _command in (found, invite, join, lead):
+    main.add_command(_command)
+
+
+def _ready(speaker: Speaker, bound: socket.socket, place: str, scheme: str) -> None:
     host, port = bound.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     speaker.say(
-        f"The hub is ready at http://{shown}:{port}, its store is {path}.", ready=True, url=f"http://{shown}:{port}",
-        host=host, port=port, store=str(path),
-    )  # fmt: skip
-
-
-def _refuse(speaker: Speaker, sentence: str, error: str = "setting") -> NoReturn:
-    if speaker.as_json:
-        speaker.say(sentence, ready=False, error=error)
-    else:
-        click.echo(sentence, err=True)
-    sys.exit(WRONG_SETTING)
+        f"The hub is ready at {url}, its store is {place}.", ready=True, url=url, host=host, port=port, store=place
+    )
 
 
 if __name__ == "__main__":

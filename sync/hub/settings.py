@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -16,8 +18,6 @@ from workstation.domain.ids import Ids
 _LISTEN: Final = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.%]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})")
 _SQLITE: Final = "sqlite:///"
 KEY_BYTES: Final = 32
-TOKEN_BYTES: Final = 24
-_LEAST_TOKEN: Final = 16
 
 
 class SettingWrong(Exception):
@@ -42,14 +42,33 @@ def listen_address(text: str) -> tuple[str, int]:
 
 def store_path(text: str) -> Path:
     """The file behind sqlite:///PATH (sqlite:////PATH is absolute). Raises `SettingWrong`."""
-    if text.startswith(("postgresql:", "postgres:")):
-        raise SettingWrong("--store postgresql://… is not built into this version; use --store sqlite:///PATH.")
     if not text.startswith(_SQLITE) or len(text) == len(_SQLITE):
-        raise SettingWrong(f"--store {text!r} names no store; write for example --store sqlite:///hub.db.")
+        raise SettingWrong(
+            f"--store {text!r} names no store; write for example --store sqlite:///hub.db or "
+            "--store postgresql://USER@HOST/DATABASE."
+        )
     path = Path(text.removeprefix(_SQLITE))
     if not path.parent.is_dir():
         raise SettingWrong(f"--store: the folder {path.parent} is not there; make it, or name another.")
     return path
+
+
+def peer_url(text: str) -> str:
+    """The address of another hub, "" = none. Raises `SettingWrong`."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not parts.username
+        good = good and not (parts.path.strip("/") or parts.query or parts.fragment)
+    except ValueError:
+        good = False
+    if text and not good:
+        raise SettingWrong(f"{text!r} is no address of a hub; write for example https://central.example:8112.")
+    return text
+
+
+def is_postgres(text: str) -> bool:
+    """Whether `--store` names a database of a PostgreSQL server."""
+    return text.startswith(("postgresql://", "postgres://"))
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -71,11 +90,16 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def key_in(path: Path, store: Path, ids: Ids) -> Secret:
+    """The key of the store in this file, as `key_for`."""
+    return key_for(path, str(store), store.exists() and store.stat().st_size > 0, ids)
+
+
+def key_for(path: Path, store: str, there: bool, ids: Ids) -> Secret:
     """The store's 256-bit key: 64 hex digits in a file of mode 0600; made for a store that is not there yet.
 
     Raises `SettingWrong`, also for a store whose key file is gone: a new key would not open it.
     """
-    if store.exists() and store.stat().st_size and not path.exists():
+    if there and not path.exists():
         raise SettingWrong(f"The key file {path} of {store} is missing; restore its copy, or name it with --key-file.")
     secret = _kept(path, lambda: ids.secret(KEY_BYTES).hex())
     try:
@@ -87,12 +111,12 @@ def key_in(path: Path, store: Path, ids: Ids) -> Secret:
     return Secret(path, key, secret.made)
 
 
-def token_in(path: Path, ids: Ids) -> Secret:
-    """The site token desks show, one line in a file of mode 0600; made where it is missing. Raises `SettingWrong`."""
-    secret = _kept(path, lambda: ids.secret(TOKEN_BYTES).hex())
-    if len(secret.value) < _LEAST_TOKEN or not secret.value.isascii():
-        raise SettingWrong(f"{path} holds no token of {_LEAST_TOKEN} characters or more; delete it to have one made.")
-    return secret
+def plain_allowed(host: str) -> bool:
+    """Whether a wire without TLS may be served there: on this machine's own loopback only."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _kept(path: Path, make: Callable[[], str]) -> Secret:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from sync import protocol
-from workstation.domain.sentence import Sentence, say
+from workstation.domain.sentence import say
 
 DOWN: Final = say("hub.down")
 STRANGE: Final = say("hub.strange")
+UNENROLLED: Final = say("hub.unenrolled")
 UNTRUSTED: Final = say("hub.untrusted")
 BROKEN: Final = say("hub.broken")
 OFF: Final = say("hub.off")
 _SENTENCES: Final = {
     400: say("hub.not_understood"),
-    401: say("hub.token"),
+    401: say("hub.busy"),
     403: say("hub.not_enrolled"),
     404: say("hub.address"),
     409: say("hub.other_history"),
@@ -24,7 +25,7 @@ _SENTENCES: Final = {
     503: say("hub.busy"),
 }
 _TROUBLED: Final = say("hub.troubled")
-_NEED_A_PERSON: Final = frozenset({400, 401, 403, 404, 409, 413, 426})
+_NEED_A_PERSON: Final = frozenset({400, 403, 404, 409, 413, 426})
 
 
 class LinkFault(Exception):
@@ -47,20 +48,20 @@ class Strange(LinkFault):
 
 
 class Untrusted(LinkFault):
-    """The peer shows no certificate of the authority we trust."""
+    """The peer does not prove that it is a device of the site."""
 
     state = "refused"
     sentence = UNTRUSTED
 
 
-class NoAuthority(LinkFault):
-    """The file of the authority we are to trust is missing or can't be read: no peer was asked."""
+class Unenrolled(LinkFault):
+    """This desk belongs to no site yet: no peer was asked."""
 
     state = "refused"
+    sentence = UNENROLLED
 
-    def __init__(self, sentence: Sentence) -> None:
-        super().__init__(str(sentence))
-        self.sentence = sentence
+    def __init__(self) -> None:
+        super().__init__("this desk belongs to no site yet: join it with a one-time code")
 
 
 class Refused(LinkFault):

@@ -5,9 +5,10 @@ Imported on the sync thread only: httpx costs a tenth of a second that the desk'
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,9 +17,15 @@ import httpx_sse
 import msgspec
 from msgspec import Struct
 
-from sync import protocol
-from sync.replica.faults import LinkDown, NoAuthority, Refused, Untrusted
-from workstation.domain.sentence import say
+from sync import handshake, protocol
+from sync.admission import device_of, events_of
+from sync.handshake import channel_of
+from sync.log import Log
+from sync.replica.faults import LinkDown, Refused, Untrusted
+from sync.replica.wire import Transport
+from sync.tls import certificate_of, pinned
+from workstation.domain.roster import Device
+from workstation.signing import Signer
 
 T = TypeVar("T")
 CONNECT_S: Final = 5.0
@@ -40,27 +47,93 @@ class Event(Struct, frozen=True):
 class Link:
     """Requests to one peer. Raises `LinkDown` where no usable answer came, `Refused` where the peer said no.
 
-    `ca_file`: the only authority an https peer is believed by, PEM; "" = those of the system. Raises `NoAuthority`.
+    Made by `meet`: an https peer is held to the one certificate it showed first, which `enter` then proves to be that
+    of an enrolled device.
     """
 
-    def __init__(self, url: str, token: str, *, answer_s: float = ANSWER_S, ca_file: str = "") -> None:
-        parts = urlsplit(url)
-        self.through = parts.netloc
-        # trust_env off: a proxy of the person's environment must not see the site's token.
+    def __init__(self, url: str, channel: bytes, context: ssl.SSLContext | None, answer_s: float) -> None:
+        self._channel = channel
+        self.spoken = protocol.PROTOCOL
+        # trust_env off: a proxy of the person's environment must not see the site's ops.
         self._http = httpx.AsyncClient(
             base_url=url,
-            headers={"user-agent": f"tahuri/{protocol.PROTOCOL}"} | _bearer(token),
+            headers={"user-agent": f"tahuri/{protocol.PROTOCOL}"},
             timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s)),
             trust_env=False,
-            verify=_trusted(ca_file) if ca_file else True,
+            transport=Transport(context),
             follow_redirects=False,
         )
+
+    @classmethod
+    async def meet(cls, url: str, *, answer_s: float = ANSWER_S) -> Link:
+        """A link to whoever answers at `url`; who that is, `enter` finds out."""
+        parts = urlsplit(url)
+        if parts.scheme != "https":
+            return cls(url, b"", None, answer_s)
+        try:
+            shown = await certificate_of(parts.hostname or "", parts.port or 443, min(CONNECT_S, answer_s))
+        except (OSError, TimeoutError, ValueError) as error:
+            raise LinkDown(f"no TLS with {parts.netloc}: {error}") from error
+        return cls(url, channel_of(shown), pinned(shown), answer_s)
 
     async def __aenter__(self) -> Link:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
+
+    async def enter(self, log: Log, secret: Callable[[int], bytes], *, introduced: bool = False) -> int:
+        """Prove each other's devices; gives the peer's replica. Raises Untrusted where it is none of the site's.
+
+        A peer that was made anew and does not know us is shown the roster, once.
+        """
+        answer, meeting = await self.knock(log.site, log.replica, secret)
+        trust = log.trust()
+        device = device_of(trust.rosters, answer.replica) or await self._introduced(log, meeting)
+        if device is None or not trust.verify(device.key, answer.signature, meeting.by_server):
+            raise Untrusted(f"replica {answer.replica} does not prove that it is a device of the site")
+        if not protocol.OLDEST <= answer.protocol <= protocol.PROTOCOL:
+            raise LinkDown(f"the peer answered in version {answer.protocol}")
+        self.spoken = answer.protocol
+        enter = handshake.Enter(answer.nonce, log.device.sign(meeting.by_asker))
+        try:
+            entered = _decoded(await self._post("/v1/enter", msgspec.msgpack.encode(enter)), handshake.Entered)
+        except Refused as refusal:
+            if refusal.said.error != protocol.STRANGER or introduced:
+                raise
+            shown = handshake.Introduce(log.replica, await asyncio.to_thread(log.roster))
+            await self._post("/v1/introduce", msgspec.msgpack.encode(shown), 204)
+            return await self.enter(log, secret, introduced=True)
+        self._http.headers["authorization"] = f"Bearer {entered.token}"
+        return answer.replica
+
+    async def knock(
+        self, site: str, replica: int, secret: Callable[[int], bytes]
+    ) -> tuple[handshake.Answer, handshake.Meeting]:
+        """Say who asks; the answer is proved by nothing yet."""
+        nonce = secret(handshake.NONCE_BYTES)
+        knock = handshake.Knock(protocol.PROTOCOL, protocol.OLDEST, site, replica, nonce)
+        answer = _decoded(await self._post("/v1/knock", msgspec.msgpack.encode(knock)), handshake.Answer)
+        return answer, handshake.Meeting(nonce, answer.nonce, replica, answer.replica, self._channel)
+
+    async def site(self, meeting: handshake.Meeting, by: Signer) -> handshake.SitePage:
+        """The roster, for who has a code or is a device of the site; proves nothing itself (`enrolling.believable`)."""
+        asked = handshake.AskSite(meeting.server_nonce, by.public, by.sign(meeting.by_reader))
+        return _decoded(await self._post("/v1/site", msgspec.msgpack.encode(asked)), handshake.SitePage)
+
+    async def enrol(self, enrol: handshake.Enrol) -> handshake.Enrolled:
+        """Show the proof of a one-time code."""
+        return _decoded(await self._post("/v1/enrol", msgspec.msgpack.encode(enrol)), handshake.Enrolled)
+
+    @property
+    def channel(self) -> bytes:
+        """What names the wire: the fingerprint of the certificate the peer showed, b"" on a plain one."""
+        return self._channel
+
+    async def _introduced(self, log: Log, meeting: handshake.Meeting) -> Device | None:
+        """A peer this log has not heard of: its own roster says who it is, down from the site's key that we hold."""
+        page = await self.site(meeting, log.device)
+        return device_of(log.trust().with_events(events_of(page.roster)), meeting.server)
 
     async def hello(self, hello: protocol.Hello) -> protocol.Welcome:
         return _decoded(await self._post("/v1/hello", msgspec.msgpack.encode(hello)), protocol.Welcome)
@@ -71,24 +144,24 @@ class Link:
     async def pull(self, pull: protocol.Pull) -> protocol.Page:
         return _decoded(await self._post("/v1/pull", msgspec.msgpack.encode(pull)), protocol.Page)
 
-    async def events(self, replica: int, last_id: str, heartbeat_s: float) -> AsyncIterator[Event]:
+    async def events(self, last_id: str, heartbeat_s: float) -> AsyncIterator[Event]:
         """The peer's stream until it ends or falls silent; the caller comes back with the last id."""
         headers = {"last-event-id": last_id} if last_id else {}
         timeout = httpx.Timeout(CONNECT_S, read=heartbeat_s * MISSED_BEATS)
         with _faults():
             async with httpx_sse.aconnect_sse(
-                self._http, "GET", "/v1/events", params={"replica": str(replica)}, headers=headers, timeout=timeout
+                self._http, "GET", "/v1/events", headers=headers, timeout=timeout
             ) as source:
                 if source.response.status_code != 200:
                     _refuse(source.response, await _bounded(source.response))
                 async for event in source.aiter_sse():
                     yield Event(event.id, event.event == "new")
 
-    async def _post(self, path: str, body: bytes) -> bytes:
+    async def _post(self, path: str, body: bytes, good: int = 200) -> bytes:
         with _faults():
             async with self._http.stream("POST", path, content=body) as response:
                 answer = await _bounded(response)
-        if response.status_code != 200:
+        if response.status_code != good:
             _refuse(response, answer)
         return answer
 
@@ -103,30 +176,11 @@ async def _bounded(response: httpx.Response) -> bytes:
     return bytes(pieces)
 
 
-def _trusted(ca_file: str) -> ssl.SSLContext:
-    """The site's own authority, and no other."""
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except FileNotFoundError as error:
-        raise NoAuthority(say("hub.no_ca_file", file=ca_file)) from error
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise NoAuthority(say("hub.ca_file", file=ca_file, error=why)) from error
-
-
-def _bearer(token: str) -> dict[str, str]:
-    """The header that shows the token; none for a token no header can carry, so that the hub says 401 in its words."""
-    token = token.strip()
-    return {"authorization": f"Bearer {token}"} if token and token.isascii() and token.isprintable() else {}
-
-
 @contextlib.contextmanager
 def _faults() -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, httpx_sse.SSEError, httpx.StreamError) as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise Untrusted(f"{type(error).__name__}: {error}") from error
         raise LinkDown(f"{type(error).__name__}: {error}") from error
 
 

@@ -18,6 +18,7 @@ class Peer(Struct):
 
     epoch: bytes = b""
     vector: dict[int, int] = field(default_factory=dict)
+    authored: list[int] = field(default_factory=list)  # the replicas whose ops are this desk's
     noted: int = 0  # how many of this desk's ops the store was told the peer holds
     heartbeat_s: float = 5.0
     event_id: str = ""
@@ -30,6 +31,10 @@ class Peer(Struct):
     verified: dict[int, int] | None = None  # the vector at which both digests were last found equal
     suspect: tuple[dict[int, int], bytes, bytes] | None = None  # vector and both digests, when they were unequal
     _good: int = 0
+
+    def told_of(self, vector: Mapping[int, int]) -> int:
+        """How many of this desk's ops a vector tells of."""
+        return sum(vector.get(replica, 0) for replica in self.authored)
 
     def holds(self, vector: Mapping[int, int]) -> bool:
         """Whether the peer said it holds everything up to `vector`."""

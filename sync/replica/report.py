@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from sync.log import DeskLog
+from sync.log import DeskLog, LogAway
 from sync.replica import faults
 from sync.replica.peer import Peer
 from workstation.domain.hlc import Clock
@@ -33,18 +33,27 @@ class Reporter:
         self._on_status, self._report_s = on_status, report_s
         self._state, self._sentence = ("down", faults.DOWN) if through else ("off", faults.OFF)
         self._since_at = clock.now_ms()
+        self._up_s = clock.monotonic_s()
         self._told: LinkStatus | None = None
+        self._beside: tuple[str, ...] = ()
         self.dirty = asyncio.Event()
         self.dirty.set()
 
     def become(self, state: str, sentence: Sentence = NOTHING) -> None:
         """Enter a state; the time it began stays while only the sentence changes."""
+        if "up" in (state, self._state):
+            self._up_s = self._clock.monotonic_s()
         if state != self._state:
             self._since_at = self._clock.now_ms()
             log.info("link to %s: %s. %s", self._through, state, english(sentence))
         if (state, sentence) != (self._state, self._sentence):
             self._state, self._sentence = state, sentence
             self.dirty.set()
+
+    @property
+    def silent_s(self) -> float:
+        """How long the hub has not been reached; 0 while it is."""
+        return 0.0 if self._state == "up" else self._clock.monotonic_s() - self._up_s
 
     def greeted(self) -> None:
         """The peer answered a hello: enough for `up`, unless it refused us before: then an exchange must succeed."""
@@ -56,6 +65,16 @@ class Reporter:
         self._peer.last_contact_at = self._clock.now_ms()
         self.dirty.set()
 
+    def noted(self) -> None:
+        """Another of our ops is on the hub."""
+        self.dirty.set()
+
+    def neighbours(self, names: tuple[str, ...]) -> None:
+        """These desks are reached directly."""
+        if names != self._beside:
+            self._beside = names
+            self.dirty.set()
+
     async def run(self) -> None:
         """Report for ever, in step with changes."""
         while True:
@@ -63,6 +82,10 @@ class Reporter:
             self.dirty.clear()
             try:
                 await self.tell()
+            except LogAway as away:
+                log.debug("the status of the link is told later: %s", away)
+                self.dirty.set()
+                await asyncio.sleep(away.wait_s)
             except Exception:  # telling may fail in any way; the loop never dies (S4)
                 log.exception("the status of the link could not be told")
             await asyncio.sleep(self._report_s)
@@ -76,6 +99,7 @@ class Reporter:
 
     def _status(self) -> LinkStatus:
         unsent, oldest_at = self._log.unsent()
+        elsewhere = min(unsent, self._log.beside()) if unsent else 0
         return LinkStatus(
             state=self._state,
             since_at=self._since_at,
@@ -85,4 +109,6 @@ class Reporter:
             oldest_unsent_at=oldest_at,
             clock_offset_ms=self._peer.offset_ms,
             sentence=self._sentence,
+            beside=self._beside,
+            elsewhere=elsewhere,
         )

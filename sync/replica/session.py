@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
 
 from sync import protocol
-from sync.log import DeskLog, opened
+from sync.frame import cut, pack_frame, salted
+from sync.log import DeskLog, admitted
 from sync.replica.faults import LinkDown, Refused, Strange
 from sync.replica.peer import Peer
-from sync.replica.report import Reporter
 from workstation.domain.hlc import Clock
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ log = logging.getLogger("sync")
 _CORRECTIONS: Final = 3
 """How often in a row a peer may correct our idea of its vector before that counts as a fault."""
 _NO_PLACE: Final = 503
+_CONTENT: Final = (400, 403, 413, 422)
+"""Refusals of what was sent, not of who sent it or when."""
 
 
 class Timing(Struct, frozen=True):
@@ -41,6 +44,26 @@ class Timing(Struct, frozen=True):
     report_s: float = 0.1  # least time between two reports
 
 
+class Told(Protocol):
+    """Who is told how a session goes."""
+
+    def greeted(self) -> None:
+        """The peer answered a hello."""
+        ...
+
+    def become(self, state: str) -> None:
+        """`up`: the two are in step."""
+        ...
+
+    def contact(self) -> None:
+        """The peer showed that it is alive."""
+        ...
+
+    def noted(self) -> None:
+        """What the peer holds of our own ops was written down."""
+        ...
+
+
 class Asker(Struct, frozen=True):
     """Who the desk says it is; what it may see is the peer's to decide."""
 
@@ -49,12 +72,17 @@ class Asker(Struct, frozen=True):
 
 
 class Session:
-    """Runs until the link fails. `moved_s` is the monotonic second of the last step the exchange itself made."""
+    """Runs until the link fails. `moved_s` is the monotonic second of the last step the exchange itself made.
+
+    `note` writes down what the peer says it holds, as often as that says something new of this log's own ops.
+    """
 
     def __init__(
         self, source: DeskLog, link: Link, peer: Peer, clock: Clock, asker: Asker, wake: asyncio.Event, timing: Timing,
-        reporter: Reporter,
+        reporter: Told, secret: Callable[[int], bytes], note: Callable[[dict[int, int]], Future[Any]],
     ) -> None:  # fmt: skip
+        self._secret, self._note = secret, note
+        self._salts = False  # whether the salts of older ops are to come along, for one of us has erased them
         self._log, self._link, self._peer, self._clock, self._asker = source, link, peer, clock, asker
         self._wake, self._timing, self._reporter = wake, timing, reporter
         self._corrections = self._fruitless = 0
@@ -62,6 +90,7 @@ class Session:
 
     async def run(self) -> None:
         """Exchange for ever. Raises a `LinkFault`, or whatever went wrong on our side."""
+        await self._link.enter(self._log, self._secret)
         await self._greet()
         self._reporter.greeted()
         async with _Together(self._exchange_for_ever(), self._listen_for_ever()) as both:
@@ -69,13 +98,13 @@ class Session:
 
     # --- hello
     async def _greet(self) -> None:
-        peer, own = self._peer, self._log.vector()
+        peer, (own, heads) = self._peer, self._log.reached()
         compare = own == peer.vector and own != peer.verified
         digest = await asyncio.to_thread(self._log.digest) if compare else b""
         sent_at, started_s = self._clock.now_ms(), self._clock.monotonic_s()
         welcome = await self._link.hello(
             protocol.Hello(
-                protocol.PROTOCOL,
+                self._link.spoken,
                 self._asker.site,
                 self._asker.desk,
                 self._log.replica,
@@ -83,6 +112,7 @@ class Session:
                 digest,
                 peer.epoch,
                 sent_at,
+                heads.get(self._log.replica, b""),
             )
         )
         round_trip_ms = (self._clock.monotonic_s() - started_s) * 1000
@@ -94,7 +124,7 @@ class Session:
             log.info("the hub holds less than it acknowledged: it gets back what it lost")
         peer.epoch = welcome.epoch
         await self._learn(welcome.vector)
-        if digest and welcome.vector == own:
+        if digest and welcome.digest and welcome.vector == own:
             self._compare(own, digest, welcome.digest)
 
     def _compare(self, own: dict[int, int], digest: bytes, theirs: bytes) -> None:
@@ -135,7 +165,7 @@ class Session:
 
     async def _push(self) -> bool:
         peer = self._peer
-        if not peer.lacks(self._log.vector()):
+        if not peer.lacks(self._log.sealed()):
             return False
         ops, frame = await asyncio.to_thread(self._next)
         if not ops:
@@ -143,7 +173,7 @@ class Session:
         try:
             ack = await self._link.push(frame)
         except Refused as refusal:
-            await self._corrected(refusal)
+            await self._corrected(refusal, ops)
             return True
         self._same_epoch(ack.epoch)
         await self._learn(ack.vector)
@@ -155,13 +185,29 @@ class Session:
 
     def _next(self) -> tuple[Sequence[protocol.Stored], bytes]:
         """The next ops the peer lacks, as many as fit a frame, and the frame; they lie on disk until now."""
-        ops = next(protocol.cut(self._log.page(self._peer.vector, self._peer.batch)), ())
-        return ops, protocol.pack_frame(ops) if ops else b""
+        ops = next(cut(self._log.page(self._peer.vector, self._peer.batch)), ())
+        if not ops:
+            return ops, b""
+        along = self._log.salts(salted(ops)) if self._salts else None
+        return ops, pack_frame(ops, along, self._link.spoken)
 
-    async def _corrected(self, refusal: Refused) -> None:
-        """Go on after a refusal that tells how to go on, else raise it."""
+    async def _corrected(self, refusal: Refused, ops: Sequence[protocol.Stored]) -> None:
+        """Go on after a refusal that tells how to go on, else raise it.
+
+        What is refused for what is in it is sent in ever smaller pieces, until it is known which op it is.
+        """
         self._corrections += 1
-        if refusal.status == 413 and self._peer.shrink():
+        if refusal.status in _CONTENT and refusal.said.error != protocol.RETIRED:
+            if self._peer.shrink():
+                return
+            if ops[0].replica == self._log.replica:
+                await asyncio.shield(
+                    asyncio.wrap_future(self._log.told_refused(ops[0].seq, refusal.said.error or "frame"))
+                )
+                self._reporter.noted()
+            raise refusal
+        if refusal.said.error == protocol.SALT and not self._salts:
+            self._salts = True
             return
         known = self._corrections > _CORRECTIONS or refusal.said.vector == self._peer.vector
         if refusal.status != 409 or refusal.said.error != protocol.GAP or known:
@@ -173,13 +219,20 @@ class Session:
         if not self._peer.grown and not self._peer.ahead(own):
             return False
         self._peer.asked()
-        page = await self._link.pull(protocol.Pull(own, scope=self._asker.site))
+        page = await self._link.pull(protocol.Pull(own, scope=self._asker.site, salts=self._salts))
         self._same_epoch(page.epoch)
         await self._learn(page.vector)
         if not page.frame:
             return self._fruitless_pull(own)
         self._fruitless = 0
-        ops = await opened(self._log, page.frame)
+        try:
+            ops = await admitted(self._log, page.frame)
+        except protocol.SaltMissing:
+            if self._salts:
+                raise
+            self._salts = True
+            self._peer.stale = True
+            return True
         await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
         if self._log.vector() == own:
             raise Strange("the peer gave ops that were asked for by nobody")
@@ -208,7 +261,7 @@ class Session:
 
     async def _listen(self) -> None:
         peer = self._peer
-        async for event in self._link.events(self._log.replica, peer.event_id, peer.heartbeat_s):
+        async for event in self._link.events(peer.event_id, peer.heartbeat_s):
             self._reporter.contact()
             peer.hear(event.id, event.new)
             if peer.grown:
@@ -226,12 +279,29 @@ class Session:
         On disk it is one more commit, so it goes there only when it says something else of this desk's ops.
         """
         self._reporter.contact()
-        self._peer.vector = vector
-        own = vector.get(self._log.replica, 0)
-        if own != self._peer.noted:
-            await asyncio.shield(asyncio.wrap_future(self._log.acked(vector)))
-            self._peer.noted = own
-            self._reporter.dirty.set()
+        peer = self._peer
+        peer.vector = vector
+        if peer.told_of(vector) != peer.noted:
+            await asyncio.shield(asyncio.wrap_future(self._note(vector)))
+            if len(peer.authored) > 1:  # a former replica may be settled by it
+                peer.authored = await asyncio.to_thread(self._log.authored)
+            peer.noted = peer.told_of(vector)
+            self._reporter.noted()
+
+
+async def watched(session: Session, clock: Clock, watchdog_s: float) -> None:
+    """Run a session; end it when it made no step for `watchdog_s`, whatever it believes it is waiting for."""
+    task = asyncio.create_task(session.run())
+    try:
+        while not task.done():
+            still_s = clock.monotonic_s() - session.moved_s
+            if still_s >= watchdog_s:
+                raise LinkDown(f"no step was made for {still_s:.0f} s")
+            await asyncio.wait({task}, timeout=watchdog_s - still_s)
+        task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class _Together:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from sync.log import DeskLog
+from sync.log import DeskLog, LogAway
 from sync.protocol import ProtocolError
 from sync.replica import faults
-from sync.replica.faults import LinkDown, LinkFault
+from sync.replica.faults import LinkFault, Unenrolled
+from sync.replica.neighbours import Lan, Neighbours
 from sync.replica.peer import Peer
 from sync.replica.report import Reporter
-from sync.replica.session import Asker, Session, Timing
+from sync.replica.session import Asker, Session, Timing, watched
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import LinkStatus
 
@@ -31,27 +32,26 @@ class Replica:
 
     `rng` gives numbers in [0, 1) for the jitter. `on_status` is called on the sync thread; it must return soon, and
     may be a Qt signal's `emit`. Neither a fault of the link nor an exception anywhere ends the thread.
-    `ca_file` is the authority an https hub is believed by.
+    `secret` gives bytes nobody can guess. `lan`: with desks that find each other while no hub answers; None = without.
     """
 
     def __init__(
         self,
         store: DeskLog,
         url: str,
-        token: str,
+        secret: Callable[[int], bytes],
         clock: Clock,
         rng: Callable[[], float],
         on_status: Callable[[LinkStatus], None],
         *,
         desk: str = "",
         site: str = "",
-        ca_file: str = "",
         timing: Timing | None = None,
+        lan: Lan | None = None,
     ) -> None:
-        self._ca_file = ca_file
-        self._log, self._url, self._token, self._asker = store, url, token, Asker(desk, site)
+        self._log, self._url, self._secret, self._asker = store, url, secret, Asker(desk, site)
         self._clock, self._rng, self._on_status = clock, rng, on_status
-        self._timing = timing or Timing()
+        self._timing, self._lan = timing or Timing(), lan
         self._loop: asyncio.AbstractEventLoop | None = None
         self._guard = threading.Lock()
         self._told_to_stop = threading.Event()
@@ -85,6 +85,9 @@ class Replica:
         while not self._told_to_stop.is_set():
             try:
                 asyncio.run(self._main())
+            except LogAway as away:
+                log.info("the sync loop waits: %s", away)
+                self._told_to_stop.wait(away.wait_s)
             except Exception:  # whatever it was, the thread goes on (S4)
                 log.exception("the sync loop failed and begins again")
                 self._told_to_stop.wait(self._timing.retry_most_s)
@@ -92,7 +95,8 @@ class Replica:
     async def _main(self) -> None:
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
         acked = await asyncio.to_thread(self._log.acked_vector)
-        peer = Peer(vector=acked, noted=acked.get(self._log.replica, 0))
+        peer = Peer(vector=acked, authored=await asyncio.to_thread(self._log.authored))
+        peer.noted = peer.told_of(acked)
         through = urlsplit(self._url).netloc
         self._reporter = Reporter(self._log, peer, through, self._clock, self._on_status, self._timing.report_s)
         with self._guard:
@@ -102,6 +106,12 @@ class Replica:
         tasks = [asyncio.create_task(self._reporter.run())]
         if self._url:
             tasks.append(asyncio.create_task(self._sessions(peer)))
+        self._neighbours = None
+        if self._lan is not None:
+            self._neighbours = Neighbours(
+                self._log, self._lan, self._secret, self._clock, self._asker, self._timing, self._reporter
+            )
+            tasks.append(asyncio.create_task(self._neighbours.run()))
         try:
             await self._stopping.wait()
         finally:
@@ -113,6 +123,8 @@ class Replica:
 
     def _woken(self) -> None:
         self._wake.set()
+        if self._neighbours is not None:
+            self._neighbours.wake.set()
         self._reporter.dirty.set()
 
     async def _sessions(self, peer: Peer) -> None:
@@ -131,9 +143,11 @@ class Replica:
 
         peer.settled = False
         try:
-            async with Link(self._url, self._token, answer_s=self._timing.answer_s, ca_file=self._ca_file) as link:
+            if self._log.site not in self._log.trust().rosters:
+                raise Unenrolled
+            async with await Link.meet(self._url, answer_s=self._timing.answer_s) as link:
                 session = self._session(link, peer)
-                await self._watched(session)
+                await watched(session, self._clock, self._timing.watchdog_s)
         except LinkFault as fault:
             self._reporter.become(fault.state, fault.sentence)
             log.log(logging.WARNING if fault.state == "refused" else logging.INFO, "session ended: %s", fault)
@@ -141,27 +155,20 @@ class Replica:
         except ProtocolError as error:
             self._reporter.become("refused", faults.STRANGE)
             log.warning("the hub gave what can't be taken: %s", error)
+        except LogAway as away:
+            self._reporter.become("down", faults.BROKEN)
+            log.info("session ended: %s", away)
+            return away.wait_s
         except Exception:  # whatever it was, another session begins (S4)
             self._reporter.become("down", faults.BROKEN)
             log.exception("a session failed; another begins")
         return None
 
     def _session(self, link: Link, peer: Peer) -> Session:
-        return Session(self._log, link, peer, self._clock, self._asker, self._wake, self._timing, self._reporter)
-
-    async def _watched(self, session: Session) -> None:
-        """Run the session; end it when it made no step for `watchdog_s`, whatever it believes it is waiting for."""
-        task = asyncio.create_task(session.run())
-        try:
-            while not task.done():
-                still_s = self._clock.monotonic_s() - session.moved_s
-                if still_s >= self._timing.watchdog_s:
-                    raise LinkDown(f"no step was made for {still_s:.0f} s")
-                await asyncio.wait({task}, timeout=self._timing.watchdog_s - still_s)
-            task.result()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        return Session(
+            self._log, link, peer, self._clock, self._asker, self._wake, self._timing, self._reporter, self._secret,
+            self._log.acked,
+        )  # fmt: skip
 
     def _pause_s(self, failures: int, retry_after_s: float | None) -> float:
         """Exponential back-off with jitter between half and the whole, or what the peer asked for if longer."""

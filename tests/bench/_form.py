@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
+from tests.store.sites import BY_SITE
 from ui.main_window import MainWindow
 from ui.theme import application
 from workstation.app import Shown, open_window
@@ -64,7 +65,7 @@ class Watcher(QObject):
 def _sign_in(shown: Shown) -> None:
     """Somebody sits there: without, the sign-in page stays in the form's place."""
     desk = shown.desktop.desk
-    people.enrol(desk, "kepala1", "Kepala 1", "lead", "112112").result(30)
+    people.enrol(desk, "kepala1", "Kepala 1", "lead", "112112", BY_SITE).result(30)
     person = people.sign_in(desk, "kepala1", "112112").result(30)
     shown.window.sign_in_page.signed_in.emit(person)
 

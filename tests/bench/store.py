@@ -14,10 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sync.protocol import FRAME_OPS, Stored, pack
+from sync.admission import admit
+from sync.frame import pack_frame
+from sync.protocol import FRAME_OPS, Admitted
+from tests.bench._site import enrol
 from tests.bench.machine import percentile
 from tests.bench.workload import Workload
 from workstation.domain.ids import Uid
+from workstation.signing import Key
 from workstation.store import Store, Tx
 
 PACE_S = 1 / 60
@@ -39,17 +43,20 @@ def run(argv: Sequence[str]) -> dict[str, Any]:
 
 def _run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     key = None if args.plain else secrets.token_bytes(32)
-    arrivals = [Stored(op.replica, op.seq, pack(op)) for op in Workload().ops(args.incidents)]
+    peer = Key(bytes(range(32)))
+    ops = list(Workload().stored(args.incidents, peer))
+    arrivals = [pack_frame(ops[start : start + FRAME_OPS]) for start in range(0, len(ops), FRAME_OPS)]
     # What this program prepared is not the store's to scan: 24,000 ops would make each full collection last 50 ms.
     gc.collect()
     gc.freeze()
     with Store.open(folder / "desk.db", key, site="AMB") as store:
+        enrol(store, 7, peer)
         incident = store.write(_open).result().value
         # The two take turns, so that a slow moment of the machine falls on both.
         ours: list[float] = []
         peers: list[float] = []
         our_cpu_s = 0.0
-        rows = [stored.raw for stored in store.page({}, 10)] + [a.raw for a in arrivals[: args.commits]]
+        rows = [stored.raw for stored in ops[: args.commits]]
         with _Plain(folder / "plain.db") as plain:
             for turn in range(10):
                 part = args.commits // 10
@@ -58,7 +65,7 @@ def _run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
                 our_cpu_s += time.process_time() - cpu_s
                 peers += plain.commits(rows[turn * part : (turn + 1) * part])
         paced = _commits(store, incident, args.commits // 2, PACE_S)
-        beside, merge = _beside(store, incident, arrivals)
+        beside, merge = _beside(store, incident, arrivals, len(ops))
         together = _together(store, args.incidents)
         state = {"ops": sum(store.vector().values()), "digest": store.digest().hex()[:16]}
     figures = {
@@ -109,19 +116,20 @@ def _commits(store: Store, incident: Uid, count: int, pace_s: float) -> list[flo
     return taken
 
 
-def _beside(store: Store, incident: Uid, arrivals: list[Stored]) -> tuple[list[float], float]:
+def _admitted(store: Store, packed: bytes) -> list[Admitted]:
+    return admit(packed, *store.reached(), store.salts, store.trust())
+
+
+def _beside(store: Store, incident: Uid, arrivals: list[bytes], count: int) -> tuple[list[float], float]:
     """Paced edits while pages are merged without pause: seconds of each edit, and ops merged a second."""
     finished = threading.Event()
     rate: list[float] = []
 
     def merge() -> None:
         began = time.perf_counter()
-        ahead = store.merge(arrivals[:FRAME_OPS])
-        for start in range(FRAME_OPS, len(arrivals), FRAME_OPS):  # as sync does: one frame being merged, one waiting
-            behind, ahead = ahead, store.merge(arrivals[start : start + FRAME_OPS])
-            behind.result()
-        ahead.result()
-        rate.append(len(arrivals) / (time.perf_counter() - began))
+        for packed in arrivals:
+            store.merge(_admitted(store, packed)).result()
+        rate.append(count / (time.perf_counter() - began))
         finished.set()
 
     thread = threading.Thread(target=merge, name="bench-merge")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from tests.cli.commands import ROOT, SAMPLE, record, run
 from workstation.cli import main
 from workstation.domain.sentence import say
 from workstation.service.desk import Desk
-from workstation.store import Store, StoreFailed, read_digest
+from workstation.store import StoreFailed, read_digest
 
 
 def test_replay_ends_with_one_line_of_json_and_goes_on_where_it_stopped(settings: Path) -> None:
@@ -69,31 +68,6 @@ def test_replay_onto_a_full_disk_is_one_sentence_and_its_line_of_json(
     assert json.loads(told.out)["calls"] == 0
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["calls"] == 5
-
-
-def test_people_are_enrolled_with_pins_that_are_no_arguments(settings: Path) -> None:
-    def enrol(login: str, role: str, *more: str, typed: str) -> subprocess.CompletedProcess[str]:
-        return run(
-            "--settings", settings, "enrol", "--login", login, "--name", login, "--role", role, *more, typed=typed
-        )
-
-    assert enrol("op1", "operator", typed="222333\n").returncode == 1
-    assert enrol("kepala1", "lead", typed="112112\n").returncode == 0
-    refused = enrol("op1", "operator", typed="222333\n")
-    assert (refused.returncode, refused.stderr) == (
-        1,
-        "tahuri: somebody is on the roster already: name the shift lead or IT person who enrols with --by LOGIN; "
-        "their PIN is asked for first\n",
-    )
-    assert "wrong" in enrol("op1", "operator", "--by", "kepala1", typed="000000\n222333\n").stderr
-    assert enrol("op1", "operator", "--by", "kepala1", typed="112112\n222333\n").returncode == 0
-    assert enrol("op1", "operator", "--by", "kepala1", typed="112112\n222333\n").returncode == 1, "op1 is there already"
-    refused = enrol("op2", "operator", "--by", "op1", typed="222333\n222333\n")
-    assert (refused.returncode, "you are signed in as" in refused.stderr) == (1, True)
-    path, key = record(settings)
-    with Store.open(path, key) as store:
-        rows = store.read(lambda db: db.execute("select login, role, desk from person order by login").fetchall())
-        assert rows.result() == [("kepala1", "lead", ""), ("op1", "operator", "")], "nobody is left signed in"
 
 
 def test_a_wrong_setting_ends_every_command_with_its_place_and_exit_2(tmp_path: Path) -> None:

@@ -66,8 +66,19 @@ def test_a_disk_that_takes_no_key_is_one_sentence_and_leaves_no_half_of_one(
     assert run(*words_of(settings, *COMMANDS[1])).returncode == 0, "with room it starts as if nothing had been"
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=["desk", "replay", "enrol", "digest"])
-def test_a_damaged_record_is_one_sentence_with_the_remedy(settings: Path, command: tuple[object, ...]) -> None:
+MADE_ANEW = "desk.db is damaged; it was left as it is: run `python -m workstation recover`"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [(COMMANDS[1], MADE_ANEW), (COMMANDS[2], MADE_ANEW),
+     (COMMANDS[3], "{path}: the record's file is damaged: restore the newest copy")],
+    ids=["replay", "enrol", "digest"],
+)  # fmt: skip
+def test_a_damaged_record_is_one_sentence_with_the_remedy(
+    settings: Path, command: tuple[object, ...], said: str
+) -> None:
+    """The desk itself makes it anew: `test_record_commands`."""
     assert run(*words_of(settings, *COMMANDS[1])).returncode == 0
     path, _ = record(settings)
     whole = path.read_bytes()
@@ -76,7 +87,7 @@ def test_a_damaged_record_is_one_sentence_with_the_remedy(settings: Path, comman
     assert (ended.returncode, ended.stdout, ended.stderr) == (
         1,
         "",
-        f"tahuri: {path}: the record's file is damaged: restore the newest copy\n",
+        f"tahuri: {said.format(path=path)}\n",
     )
 
 
@@ -99,3 +110,16 @@ def test_a_record_in_use_is_refused_in_one_sentence(settings: Path) -> None:
     with Store.open(path, key):
         ended = run("--settings", settings, "replay", SAMPLE, "--map", "datasf_fire.toml")
         assert (ended.returncode, "in use" in ended.stderr) == (1, True)
+
+
+@pytest.mark.promise("D1")
+def test_a_record_whose_key_is_gone_is_told_as_such(settings: Path) -> None:
+    ended = run(*words_of(settings, "digest"))
+    assert (ended.returncode, ended.stderr) == (1, f"tahuri: there is no record in {settings.parent}/data yet\n")
+    assert run(*words_of(settings, *COMMANDS[1])).returncode == 0
+    path, _ = record(settings)
+    key = path.with_name("store.key")
+    key.unlink()
+    ended = run(*words_of(settings, "digest"))
+    why = f"{path} has no key in {key}: bring the key back, or restore a copy"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"tahuri: {why}\n")

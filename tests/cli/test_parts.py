@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.store.sites import found
 from tests.waiting import wait_until
 from workstation import app, calling
 from workstation.domain.rows import LinkStatus, PhoneState
@@ -56,6 +57,7 @@ def test_a_phone_that_does_not_start_keeps_sync_from_nothing_and_is_told(
     link: list[LinkStatus] = []
     desktop.announce.phone, desktop.announce.link = phone.append, link.append
     monkeypatch.setattr(calling, "make_line", breaks)
+    found(desktop.store)
     desktop.start()
     wait_until(lambda: link and link[-1].state == "down", 10, what="sync asks for its hub")
     assert [(state.line, state.sentence, state.may_ring) for state in phone] == [("failed", FAILED, False)]

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sync.hub.settings import key_in, token_in
+from sync.hub.settings import key_in
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds
 from workstation.paths import Layers, Places
-from workstation.settings import HubSettings, Settings, SettingsWrong, hub_token, load
+from workstation.settings import Settings, SettingsWrong, load
 
 NOWHERE = Path("/nonexistent")
 
@@ -110,15 +110,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_saved_by_notepad_is_read_as_it_stands(tmp_path: Path) -> None:
-    file, token = tmp_path / "settings.toml", tmp_path / "token"
+    file = tmp_path / "settings.toml"
     file.write_bytes(b'\xef\xbb\xbf[desk]\r\nname = "Meja 3"\r\n')
     settings = load(file, ranks(tmp_path))
     assert (settings.desk.name, settings.written["desk.name"]) == ("Meja 3", (file, 2))
-    token.touch(0o600)
-    token.write_bytes(b"\xef\xbb\xbfthe-token-of-this-site\r\n")
-    assert hub_token(HubSettings(token_file=str(token))) == "the-token-of-this-site"
-    found = token_in(token, SystemIds(SystemClock()))
-    assert (found.value, found.made) == (b"the-token-of-this-site", False)
     key = tmp_path / "hub.key"
     key.touch(0o600)
     key.write_text("ab" * 32, encoding="utf-8-sig")

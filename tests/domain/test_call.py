@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from hypothesis import given
@@ -85,12 +85,13 @@ class Listed:
     def __init__(self, offers: list[Offer]) -> None:
         self.offers = offers
 
-    def near(self, trait: str, value: str, at: int, *, back: bool) -> Iterator[Offer]:
-        for one in sorted(self.offers, reverse=back):
+    def around(self, trait: str, wanted: Collection[tuple[str, int]], gap_ms: int) -> Iterator[Offer]:
+        for one in self.offers:
             neither = not one.number and not one.key
-            fits = neither if trait == "neither" else getattr(one, trait) == value
-            if fits and (one.rang_at <= at if back else one.rang_at >= at):
-                yield one
+            for value, at in wanted:
+                fits = neither if trait == "neither" else getattr(one, trait) == value
+                if fits and abs(one.rang_at - at) <= gap_ms:
+                    yield one
 
 
 @pytest.mark.promise("M11")

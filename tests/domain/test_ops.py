@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 
 from tests.domain.histories import PLAIN
-from workstation.domain import ops
+from workstation.domain import kinds, ops
 from workstation.domain.ids import SeededIds, SystemIds
-from workstation.domain.ops import CALL_REGISTERS, INCIDENT_REGISTERS, Op, OpInvalid, check
+from workstation.domain.kinds import CALL_REGISTERS, INCIDENT_REGISTERS, OpInvalid, check
+from workstation.domain.ops import Op
 
 RANG = dict(
     number="0811", e164="", identity="mobile", display="", dialled="112", key="", sip_call_id="x", desk="M", at=1
@@ -44,7 +45,7 @@ def test_what_the_services_write_passes() -> None:
         ("incident.edited", {"set": {"lat": [float("nan"), []]}}, "lat"),
         ("incident.edited", {"set": {"village": ["x", [[0]]]}}, "no dot"),
         ("incident.edited", {"set": {"village": "x"}}, "is not"),
-        ("incident.linked", {"call": b"short"}, "call"),
+        ("link.made", {"kind": "call", "from": b"short", "to": b"t" * 16, "at": 1}, "from is not"),
         ("entry.corrected", {"entry": [1, 1], "reason": ""}, "neither"),
         ("call.described", {"set": {"village": ["x", []]}}, "no register village"),
     ],
@@ -69,17 +70,17 @@ def test_coercion_takes_anything(value: object) -> None:
 
 
 def test_an_upcaster_lifts_old_versions_and_leaves_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ops, "VERSION", 3)
-    monkeypatch.setitem(ops.UPCASTERS, ("x.y", 1), lambda op: op._replace(version=2, body={**op.body, "two": 2}))
-    monkeypatch.setitem(ops.UPCASTERS, ("x.y", 2), lambda op: op._replace(version=3, body={**op.body, "three": 3}))
+    monkeypatch.setattr(kinds, "VERSION", 3)
+    monkeypatch.setitem(kinds.UPCASTERS, ("x.y", 1), lambda op: op._replace(version=2, body={**op.body, "two": 2}))
+    monkeypatch.setitem(kinds.UPCASTERS, ("x.y", 2), lambda op: op._replace(version=3, body={**op.body, "three": 3}))
     old = Op(1, 1, 1, b"e" * 16, "x.y", 1, b"", "", 1, {})
-    assert ops.upcast(old).body == {"two": 2, "three": 3}
-    assert ops.upcast(old._replace(version=9)).version == 9
+    assert kinds.upcast(old).body == {"two": 2, "three": 3}
+    assert kinds.upcast(old._replace(version=9)).version == 9
 
 
 def test_registers_of_calls_and_incidents_are_the_contract() -> None:
     assert set(CALL_REGISTERS) == {"type", "callback", "caller_name", "relation", "language"}
-    assert len(INCIDENT_REGISTERS) == 23
+    assert len(INCIDENT_REGISTERS) == 40
 
 
 def test_names_are_new_and_ordered_by_time() -> None:

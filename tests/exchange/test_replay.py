@@ -48,7 +48,7 @@ def incidents(desk: Desk) -> dict[str, IncidentView]:
     """Every incident of the record by the join key of its call."""
 
     def ask(db) -> dict[str, IncidentView]:
-        rows = db.execute("select offer.key, link.incident from link join offer on offer.uid = link.call").fetchall()
+        rows = db.execute("select offer.key, link.source from link join offer on offer.uid = link.target").fetchall()
         return {key: view for key, uid in rows if (view := views.incident(db, uid)) is not None}
 
     return desk.ask(ask).result()
@@ -444,8 +444,8 @@ def _stamps_agree(store: Store, rows: list[dict[str, str]]) -> None:
     """Every stamp of the record against the file, read here by another way."""
     sql = """select offer.key, assignment.unit, call.rang_at, incident.opened_at, assignment.notified_at,
              assignment.departed_at, assignment.arrived_at, assignment.done_at from assignment
-             join incident on incident.uid = assignment.incident join link on link.incident = incident.uid
-             join offer on offer.uid = link.call join call on call.uid = offer.call"""
+             join incident on incident.uid = assignment.incident join link on link.source = incident.uid
+             join offer on offer.uid = link.target join call on call.uid = offer.call"""
     columns = ("Received DtTm", "Entry DtTm", "Dispatch DtTm", "Response DtTm", "On Scene DtTm", "Available DtTm")
     zone = ZoneInfo("America/Los_Angeles")
 

@@ -38,7 +38,7 @@ def test_a_killed_screen_comes_back_to_its_call_and_its_typing(own_scene: Scene)
         one.key("Alt+C")
         one.type("dua orang di lantai atas")
         centre.until(
-            lambda: "lantai atas" in str(one.on_disk("select v from meta where k = 'note_line'")), 5, "the line kept"
+            lambda: "lantai atas" in str(one.on_disk("select v from meta where k = 'note_line'")), 20, "the line kept"
         )
         assert one.sealed("lantai atas")
 

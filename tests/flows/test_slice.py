@@ -6,7 +6,8 @@ import pytest
 
 from tests.flows.conftest import Scene
 from tests.peers.caller import Caller, sipp
-from workstation.demo.desks import Centre, DeskAtHand
+from ui.figures import wall
+from workstation.demo.desks import Centre, DeskAtHand, stands_in
 from workstation.demo.play import AGAIN, ALIKE, CALLER_SAYS, LANDMARK, OPERATOR_SAYS, RIVALS
 from workstation.demo.saving import SAVED_MS, late, write_fire
 from workstation.demo.speech import correlation, speech
@@ -49,7 +50,7 @@ def test_a_call_becomes_an_incident_on_two_desks(scene: Scene) -> None:
             centre.see(desk, SHOWN, "ke 112")
         one.key("F2")
         caller.answered()
-        centre.until(lambda: not two.reads("Panggilan masuk"), 5, "desk 2 stops ringing")
+        centre.until(lambda: not two.reads("Panggilan masuk"), 20, "desk 2 stops ringing")
         alike = understood(centre, caller)
         assert min(alike) >= ALIKE, alike
 
@@ -58,6 +59,8 @@ def test_a_call_becomes_an_incident_on_two_desks(scene: Scene) -> None:
         assert one.sealed(LANDMARK) and one.sealed(NUMBER)
         centre.see(two, "Kebakaran bangunan", "Batu Merah")
 
+        for desk in (one, two):
+            centre.see(desk, "0 belum terkirim")
         centre.cut()
         centre.edit_landmark(one, RIVALS[0])
         centre.open_from_board(two, LANDMARK)
@@ -81,8 +84,27 @@ def test_a_call_becomes_an_incident_on_two_desks(scene: Scene) -> None:
         )
     people = one.on_disk("select count(*) from op where kind = 'incident.edited'")
     assert people[0][0] >= 4
+    who_calls_again_is_known(scene)
     for desk in (one, two):
         desk.key("Ctrl+D")
+
+
+def who_calls_again_is_known(scene: Scene) -> None:
+    """The same number once more: the form tells when it rings, when it called before, for what, and how often."""
+    centre, (one, two) = scene.centre, scene.centre.desks
+    (rang_at,) = one.on_disk("select max(rang_at) from call")[0]
+    ((number,),) = one.on_disk("select number from incident")
+    earlier = f"{wall(rang_at)} Darurat Kebakaran bangunan {number}"
+    with sipp(scene.pbx, scene.folder, number=NUMBER) as caller:
+        for desk in (one, two):
+            centre.see(desk, SHOWN, "ke 112")
+        two.key("F2")
+        caller.answered()
+        centre.until(lambda: len(calls_since(one, rang_at)) == 1, 10, "desk 1 has the second call")
+        (again_at,) = two.on_disk("select max(rang_at) from call")[0]
+        centre.see(two, "1 panggilan dalam 24 jam", f"berdering {wall(again_at)}", earlier)
+        two.key("F12")
+        caller.wait_over()
 
 
 @pytest.mark.promise("D1")
@@ -93,6 +115,12 @@ def test_a_field_is_judged_by_itself() -> None:
         "place": [1900, 1800, SAVED_MS + 1]
     }
     assert not late({"place": quick, "landmark": quick, "type": quick})
+
+
+def test_a_number_is_read_whole() -> None:
+    bar = "Server terhubung · 10 belum terkirim, tertua 4 s"
+    assert stands_in("10 belum terkirim", bar)
+    assert not stands_in("0 belum terkirim", bar) and not stands_in("tertua 4", bar.replace("4 s", "41 s"))
 
 
 @pytest.mark.promise("M11", "P2")

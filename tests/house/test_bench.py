@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
 import types
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.bench import __main__ as bench
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_an_unknown_figure_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +37,22 @@ def test_figures_are_printed_with_the_machine(
 @pytest.mark.parametrize("name", bench.names())
 def test_every_figure_can_be_asked_for(name: str) -> None:
     assert callable(importlib.import_module(f"tests.bench.{name}").run)
+
+
+# Each in small: what is asked for, and figures that stand in its answer. How good they are is not asked here.
+SMALL = {
+    "replay": (["60"], {"ours", "plain_sqlite3", "ratio_to_plain", "met"}),
+    "store": (["--commits", "20", "--incidents", "30"], {"commit_back_to_back", "commit_while_merging", "peer", "met"}),
+    "phone": (["--calls", "3", "--no-form"], {"invite_to_180", "gap_between_sent_packets", "peer", "met"}),
+    "start": (["--runs", "1", "--no-frozen"], {"bare_form", "source", "reach_ms", "reached"}),
+}
+
+
+@pytest.mark.parametrize("name", bench.names())
+def test_a_figure_is_taken(name: str) -> None:
+    words, figures = SMALL[name]
+    command = [sys.executable, "-m", "tests.bench", name, *words, "--json"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    told: dict[str, Any] = json.loads(ended.stdout)
+    assert figures <= set(told), sorted(told)

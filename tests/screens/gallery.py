@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
 from tests.screens import scene
-from tests.screens.seat import NOW, Seat, cheap_secrets, done, link_down
+from tests.screens.seat import NOW, Seat, cheap_secrets, done, link_down, link_up
 from ui import i18n
 from ui.bridge import Bridge
 from ui.main_window import MainWindow
@@ -45,6 +45,7 @@ class Gallery:
         self._scratch = scratch
         self._nights: dict[str, tuple[Path, scene.Story]] = {}
         self._copies = 0
+        self._served = False
         self._stop: Callable[[], None] = lambda: None
         self.seat: Seat
         self.clock: HandClock
@@ -105,10 +106,12 @@ class Gallery:
         seat = self.seat = Seat(copy, 3, self.clock, seed=100 + self._copies)
         if person:
             seat.sign_in(person)
-        if which == "up":
-            done(seat.store.acked(seat.store.vector()))
-        else:
-            seat.link.take(link_down(NOW - scene.LOST_MS, seat))
+        self._served = which == "up"
+        if not self._served:
+            # The other two desks are met on the LAN and have all but the newest.
+            vector = seat.store.vector()
+            done(seat.store.told_beside({seat.store.replica: vector[seat.store.replica] - 2}))
+            seat.link.take(link_down(NOW - scene.LOST_MS, seat, beside=("Meja 1", "Meja 2")))
         self.bridge = Bridge()
         theme = Theme(palette, self.scale)
         theme.apply()
@@ -142,8 +145,16 @@ class Gallery:
                 raise RuntimeError(f"{self.bridge.waiting} answers did not come within {PATIENCE_S:.0f} s")
 
     def pump(self) -> None:
-        """Lets the window catch up: every question answered, every paint done, one tick of the clocks."""
+        """Lets the window catch up: every question answered, every paint done, one tick of the clocks.
+
+        Where the server answers it has said of everything written that it has it.
+        """
         self.settle()
+        if self._served:
+            done(self.seat.store.acked(self.seat.store.vector()))
+            self.seat.link.take(link_up(seat=self.seat))
+            self.bridge.tell_link(self.seat.link.status())
+            self.settle()
         self.window.ticker.beat()
         self.app.processEvents()
 

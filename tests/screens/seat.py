@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import resources
+from tests.store.desks import admitted
+from tests.store.sites import BY_SITE, found
+from workstation import sealing
 from workstation.domain.hlc import HandClock
 from workstation.domain.ids import SeededIds, Uid
-from workstation.domain.rows import LinkStatus
+from workstation.domain.rows import LinkStatus, Person
 from workstation.domain.sentence import say
 from workstation.geo import gazetteer
 from workstation.service import catalogue, people
@@ -46,15 +49,16 @@ class QuietLine:
         self.asked.append(("mute", on))
 
 
-def link_up(at: int = NOW - 3_600_000) -> LinkStatus:
-    """The server answers, nothing waits."""
-    return LinkStatus("up", at, NOW - 2000, "hub:8112", 0, None, 12)
+def link_up(at: int = NOW - 3_600_000, seat: Seat | None = None) -> LinkStatus:
+    """The server answers; what waits is what the desk's store says."""
+    unsent, oldest = seat.store.unsent() if seat is not None else (0, None)
+    return LinkStatus("up", at, NOW - 2000, "hub:8112", unsent, oldest, 12)
 
 
-def link_down(since: int, seat: Seat | None = None) -> LinkStatus:
+def link_down(since: int, seat: Seat | None = None, beside: tuple[str, ...] = ()) -> LinkStatus:
     """The server has not answered since; what waits is what the desk's store says."""
     unsent, oldest = seat.store.unsent() if seat is not None else (0, None)
-    return LinkStatus("down", since, since - 1000, "hub:8112", unsent, oldest, 12, say("hub.down"))
+    return LinkStatus("down", since, since - 1000, "hub:8112", unsent, oldest, 12, say("hub.down"), beside)
 
 
 class Seat:
@@ -64,6 +68,7 @@ class Seat:
         self.clock = clock
         self.ids = SeededIds(seed or number, clock)
         self.store = Store.open(folder / f"meja-{number}.db", KEY, clock=clock, ids=self.ids, site="ambon")
+        found(self.store)
         self.line = QuietLine()
         self.link = LinkWord(self.store, clock)
         self.link.take(link_up())
@@ -96,11 +101,15 @@ class Seat:
 
     def staff(self, operators: int = 8) -> None:
         """Enrols the pictures' people, none of them real: a lead, operators, one for IT."""
-        done(people.enrol(self.desk, "kepala1", "Kepala 1", "lead", PIN))
+        done(people.enrol(self.desk, "kepala1", "Kepala 1", "lead", PIN, BY_SITE))
         self.sign_in("kepala1")
         for n in range(1, operators + 1):
             done(people.enrol(self.desk, f"op{n}", f"Operator {n}", "operator", PIN))
         done(people.enrol(self.desk, "teknisi1", "Teknisi 1", "it", PIN))
+
+    def sit(self, role: str = "operator") -> None:
+        """Somebody of a role sits here, without the ops of enrolling and signing in."""
+        self.desk.person = Person(b"p" * 16, "op1", "Operator 1", role, self.desk.name, NOW)
 
     def sign_in(self, login: str) -> None:
         done(people.sign_in(self.desk, login, PIN))
@@ -115,15 +124,13 @@ def exchange(one: Seat, other: Seat) -> None:
     """Both desks have what either had, through the store's own pages and merge."""
     for giver, taker in ((one, other), (other, one)):
         while page := giver.store.page(taker.store.vector(), PAGE):
-            done(taker.store.merge(page))
+            done(taker.store.merge(admitted(taker.store, page)))
 
 
 def cheap_secrets(monkeypatch: Any = None) -> None:
     """Argon2id with the least cost for tests that enrol a roomful; the product's own cost is tested by its service."""
-    from argon2 import PasswordHasher
-
-    quick = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    quick = sealing.Cost(1, 64, 1)
     if monkeypatch is not None:
-        monkeypatch.setattr(people, "HASHER", quick)
+        monkeypatch.setattr(sealing, "COST", quick)
     else:
-        people.HASHER = quick
+        sealing.COST = quick

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from tests.service.desks import NOW, a_desk
+from workstation import sealing
 from workstation.domain.hlc import HandClock
-from workstation.service import people
 from workstation.service.desk import Desk
 
 
 @pytest.fixture
 def quick_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2id that costs nothing: what is tested is not the cost, which a test of its own reads off the verifier."""
-    monkeypatch.setattr(people, "HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    """Argon2id that costs nothing: what is tested is not the cost, which a test of its own reads off what is sealed."""
+    monkeypatch.setattr(sealing, "COST", sealing.Cost(1, 64, 1))
 
 
 @pytest.fixture

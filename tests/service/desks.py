@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.store.desks import admitted
+from tests.store.sites import found
 from workstation.domain.hlc import HandClock
 from workstation.domain.ids import SeededIds, Uid
 from workstation.geo.gazetteer import Gazetteer
@@ -26,6 +28,7 @@ def a_desk(folder: Path, number: int = 3, clock: HandClock | None = None, seed: 
     ids = SeededIds(seed or number, clock)
     settings = Settings(DeskSettings(name=f"Meja {number}", prefix=f"AMB-{number}"))
     store = Store.open(folder / f"desk{number}.db", KEY, clock=clock, ids=ids, site="ambon")
+    found(store)
     desk = Desk(store, clock=clock, ids=ids, catalogue=Catalogue.load(), gazetteer=Gazetteer.load(), settings=settings)
     try:
         yield desk
@@ -39,7 +42,7 @@ def exchange(*desks: Desk) -> None:
     for reader in desks:
         for writer in desks:
             if reader is not writer:
-                reader.store.merge(writer.store.page(reader.store.vector(), 1000)).result()
+                reader.store.merge(admitted(reader.store, writer.store.page(reader.store.vector(), 1000))).result()
 
 
 def hand(desk: Desk) -> HandClock:

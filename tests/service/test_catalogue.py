@@ -8,7 +8,7 @@ import pytest
 
 import resources
 from tests.service.desks import NOW
-from workstation.domain.ops import INCIDENT_REGISTERS
+from workstation.domain.kinds import INCIDENT_REGISTERS
 from workstation.service import clocks, views
 from workstation.service.catalogue import Catalogue, CatalogueWrong, load
 from workstation.service.desk import Desk

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.desks import NOW, a_desk, exchange, hand, opened, ring
+from tests.store.sites import BY_SITE
 from workstation.domain.rows import IncidentView, Step, Sync
 from workstation.service import calls, dispatch, intake, people, review, views
 from workstation.service.desk import BadValue, Desk, Edit, NotAllowed, NotFound, TooLate
@@ -227,7 +228,7 @@ def test_all_of_together_stands_or_none_of_it(desk: Desk) -> None:
 
 
 def seat(desk: Desk, login: str, role: str) -> None:
-    people.enrol(desk, login, login.title(), role, "112112").result()
+    people.enrol(desk, login, login.title(), role, "112112", BY_SITE).result()
     people.sign_in(desk, login, "112112").result()
 
 

@@ -5,22 +5,30 @@ from threading import Event
 import pytest
 
 from tests.service.desks import NOW, exchange, hand, opened, ring
+from tests.store.sites import BY_SITE
+from workstation.domain.kinds import OpInvalid
 from workstation.service import intake, people, views
 from workstation.service.desk import BadValue, Desk, NotAllowed
 from workstation.service.people import SignInRefused
+from workstation.signing import Key
+from workstation.site import Signatory
 from workstation.store import reads
 
 PIN = "112112"
 
 
 def enrol_lead(desk: Desk) -> None:
-    people.enrol(desk, "kepala1", "Kepala 1", "lead", PIN).result()
+    people.enrol(desk, "kepala1", "Kepala 1", "lead", PIN, BY_SITE).result()
 
 
 @pytest.mark.usefixtures("quick_secrets")
-def test_the_first_on_the_roster_is_a_lead_or_it_and_then_they_enrol(desk: Desk) -> None:
-    with pytest.raises(BadValue, match="first person"):
-        people.enrol(desk, "op1", "Operator 1", "operator", PIN).result()
+@pytest.mark.promise("S10")
+def test_the_sites_key_signs_the_first_lead_and_then_leads_and_it_enrol(desk: Desk) -> None:
+    with pytest.raises(NotAllowed, match="sign in first"):
+        people.enrol(desk, "kepala1", "Kepala 1", "lead", PIN).result()
+    thief = Signatory(Key(b"stolen".ljust(32)))
+    with pytest.raises(OpInvalid, match="not signed"):
+        people.enrol(desk, "kepala1", "Kepala 1", "lead", PIN, thief).result()
     enrol_lead(desk)
     with pytest.raises(NotAllowed, match="sign in first"):
         people.enrol(desk, "op1", "Operator 1", "operator", PIN).result()
@@ -57,11 +65,12 @@ def test_the_roster_of_one_desk_signs_in_at_another_without_a_hub(two: tuple[Des
     assert people.sign_in(other, "kepala1", PIN).result().desk == "Meja 2"
 
 
-def test_the_secret_is_nowhere_and_its_verifier_is_argon2id(desk: Desk) -> None:
+def test_the_secret_is_nowhere_and_what_it_seals_costs_what_rfc_9106_says(desk: Desk) -> None:
     enrol_lead(desk)
     listed = desk.ask(lambda db: people.find(db, "kepala1")).result()
     assert listed is not None
-    assert listed.verifier.startswith("$argon2id$v=19$m=65536,t=3,p=2$")
+    passes, lanes, memory_kib = listed.sealed[0], listed.sealed[1], int.from_bytes(listed.sealed[2:6], "big")
+    assert (passes, lanes, memory_kib) == (3, 2, 65536)
     ops = desk.ask(lambda db: reads.ops_of(db, listed.person.uid)).result()
     assert PIN not in repr(ops)
 
@@ -107,7 +116,7 @@ def test_a_name_not_on_the_roster_is_refused_in_the_same_words(desk: Desk) -> No
 )  # fmt: skip
 def test_what_cannot_be_enrolled_is_refused(desk: Desk, login: str, name: str, role: str, secret: str) -> None:
     with pytest.raises(BadValue):
-        people.enrol(desk, login, name, role, secret).result()
+        people.enrol(desk, login, name, role, secret, BY_SITE).result()
 
 
 @pytest.mark.usefixtures("quick_secrets")

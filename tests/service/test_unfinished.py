@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.service.desks import opened, ring
-from workstation.service import calls, intake, people, unfinished, views
+from tests.store.sites import BY_SITE
+from workstation.service import calls, duplicates, intake, people, unfinished, views
 from workstation.service.desk import Desk
 from workstation.store import reads
 
@@ -42,7 +43,7 @@ def test_a_line_goes_to_the_incident_its_call_has(desk: Desk, minted: bool, by_l
     calls.rang(desk, calls.Ring(offer, "081200004417", desk.clock.now_ms())).result()
     intake.open_incident(desk, incident, b"" if by_link else offer).result()
     if by_link:
-        intake.link(desk, incident, offer).result()
+        duplicates.link_call(desk, incident, offer).result()
     unfinished.keep_line(desk, desk.ids.uid() if minted else b"", offer, "suara anak").result()
     assert unfinished.take_up_line(desk).result()
     rows = desk.ask(lambda db: views.board(db, desk.clock.now_ms())).result()
@@ -54,7 +55,7 @@ def test_a_line_goes_to_the_incident_its_call_has(desk: Desk, minted: bool, by_l
 @pytest.mark.usefixtures("quick_secrets")
 def test_a_line_taken_up_names_who_typed_it(desk: Desk) -> None:
     """The next start takes it up before anyone signs in."""
-    people.enrol(desk, "kepala1", "Kepala 1", "lead", "24681357").result()
+    people.enrol(desk, "kepala1", "Kepala 1", "lead", "24681357", BY_SITE).result()
     typed_by = people.sign_in(desk, "kepala1", "24681357").result().uid
     offer = ring(desk)
     unfinished.keep_line(desk, b"", offer, "suara anak").result()

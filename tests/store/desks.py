@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sync.protocol import Stored, pack
+from sync.opwire import GENESIS, SALT_BYTES, next_head, pack, parse
+from sync.protocol import Admitted, Stored
 from tests.waiting import wait_until
 from workstation.domain.hlc import HandClock
 from workstation.domain.ids import SeededIds, Uid
 from workstation.domain.ops import Op
-from workstation.store import Connection, Store, Tx
+from workstation.store import Changes, Connection, Store, Tx
 
 Piece = tuple[int, str]
 """An op's number of arrival and one of its words."""
 KEY = bytes(range(32))
+SALT = bytes(range(SALT_BYTES))
 WHOLE_DISK = 4_294_967_294
 """Pages; SQLite's own bound."""
 
@@ -75,9 +77,41 @@ def edits(incident: Uid, **values: Any) -> Callable[[Tx], None]:
     return act
 
 
-def stored(*ops: Op) -> list[Stored]:
-    """Ops as they come from a peer."""
-    return [Stored(op.replica, op.seq, pack(op)) for op in ops]
+def admitted(target: Store, ops: Sequence[Stored]) -> list[Admitted]:
+    """Ops as `target` takes them in, chained and believed: who signed them is the admission's to ask."""
+    vector, heads = target.reached()
+    made: list[Admitted] = []
+    salts: dict[tuple[int, Uid], bytes] = {}
+    for stored in ops:
+        parsed = parse(stored.raw)
+        op = parsed.op
+        if op.seq <= vector.get(op.replica, 0):
+            continue
+        pair = (op.replica, op.entity)
+        salt = op.salt or salts.get(pair) or target.salts([pair]).get(pair, b"")
+        salts[pair] = salt
+        before = heads.get(op.replica, GENESIS)
+        heads[op.replica] = next_head(before, parsed, salt)
+        made.append(Admitted(op, stored.raw, before, heads[op.replica], stored.seal, salt))
+    return made
+
+
+def wire(*ops: Op, had: Iterable[tuple[int, Uid]] = ()) -> list[Stored]:
+    """Ops as they lie in a peer's log, sealed somehow; each replica's first on an entity, but for `had`, has a salt."""
+    had = set(had)
+    made = []
+    for op in ops:
+        fresh = (op.replica, op.entity) not in had and not op.salt
+        had.add((op.replica, op.entity))
+        raw = pack(op._replace(salt=SALT) if fresh else op)
+        made.append(Stored(op.replica, op.seq, raw, bytes(64)))
+    return made
+
+
+def merge(target: Store, *ops: Op) -> Changes:
+    """Have `target` take these ops of peers in."""
+    had = target.salts((op.replica, op.entity) for op in ops)
+    return target.merge(admitted(target, wire(*ops, had=had))).result(10)
 
 
 def exchange(*stores: Store) -> None:
@@ -86,7 +120,7 @@ def exchange(*stores: Store) -> None:
         for source in stores:
             for target in stores:
                 if source is not target:
-                    target.merge(source.page(target.vector(), 10_000)).result(10)
+                    target.merge(admitted(target, source.page(target.vector(), 10_000))).result(10)
 
 
 def rows(store: Store, sql: str, *values: Any) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.desks import Piece, behind, caught_up, desk, edits, indexed, opens, with_room
+from tests.store.desks import Piece, admitted, behind, caught_up, desk, edits, indexed, opens, with_room
 from tests.waiting import wait_until
 from workstation.domain.hlc import HandClock
 from workstation.domain.ids import Uid
@@ -233,7 +233,7 @@ def test_pages_from_sync_are_indexed_with_their_commit_and_never_far_behind_acts
         store.write(many(own, "sendiri", first_acts)).result(10)
         clock.advance(60_000)  # nobody types any more: pages are whole
         seen = after_each_commit(store)
-        store.merge(other.page({}, 10_000)).result(10)
+        store.merge(admitted(store, other.page({}, 10_000))).result(10)
         found = seen()
         assert found == [first_left] + [0] * 7
         expected = Counter(f"kata{turn}" for turn in range(1500)) + Counter(
@@ -304,7 +304,7 @@ def test_an_index_that_cannot_be_written_is_not_tried_with_each_commit_of_many_o
 def test_a_full_disk_takes_the_page_back_with_its_words(tmp_path: Path) -> None:
     with desk(tmp_path, 1) as store, desk(tmp_path, 2) as other:
         wrote(other, *(f"kata{turn}" for turn in range(200)))
-        page = other.page({}, 1000)
+        page = admitted(store, other.page({}, 1000))
         with with_room(store, 3):
             with pytest.raises(StoreFailed):
                 store.merge(page).result(10)

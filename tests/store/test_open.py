@@ -30,7 +30,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.iterdir())
-        if not file.name.endswith((".lock", "-shm"))
+        if file.is_file() and not file.name.endswith((".lock", "-shm"))
     }
 
 

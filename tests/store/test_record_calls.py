@@ -6,10 +6,11 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from tests.store.desks import desk, desks, exchange, opens, rings, rows, stored
+from sync.opwire import parse
+from tests.store.desks import admitted, desk, desks, exchange, merge, opens, rings, rows
+from tests.store.sites import enrol_person, found
 from workstation.domain.hlc import HandClock, stamp
 from workstation.domain.ops import Op
 from workstation.store import Tx
@@ -50,7 +51,7 @@ def test_a_caller_who_gives_up_is_one_abandoned_call(tmp_path: Path) -> None:
             offer = store.write(rings(name, "")).result(10).value
             store.write(hangs_up(offer)).result(10)
         exchange(one, two)
-        again = one.write(rings("Meja 1", "")).result(10).value
+        again = one.write(rings("Meja 1", "", at=HandClock().now_ms() + 1500)).result(10).value
         exchange(one, two)
         for store in (one, two):
             found = rows(store, "select status, offers from call order by offers")
@@ -80,7 +81,7 @@ def test_calls_do_not_depend_on_the_order_of_arrival(tmp_path: Path, seed: int) 
             while any(queues.values()):
                 queue = queues[chance.choice([number for number, left in queues.items() if left])]
                 portion = chance.randint(1, 40)
-                store.merge(stored(*queue[:portion])).result(10)
+                merge(store, *queue[:portion])
                 del queue[:portion]
             found.append(rows(store, "select uid, offer, offers, status, rang_at, ended_at from call order by uid"))
     assert found[0] == found[1] == found[2]
@@ -103,7 +104,7 @@ def test_a_ring_told_twice_counts_as_the_earlier_one(tmp_path: Path) -> None:
     for turn, order in enumerate(([*others, late, early], [early, late, *others])):
         with desk(tmp_path, 30 + turn) as store:
             for op in order:
-                store.merge(stored(op)).result(10)
+                merge(store, op)
             found.append(rows(store, "select uid, offers, rang_at from call order by uid"))
     assert (
         found[0]
@@ -132,13 +133,14 @@ def test_assignments_and_links_stand_whatever_came_first(tmp_path: Path) -> None
         ).result(10)
         assert done.changes.incidents == {incident} and done.changes.calls == {offer}
         assert rows(one, "select status from incident") == [{"status": "dispatched"}]
-        assert rows(one, "select link.call from link") == [{"call": offer}]
+        ties = rows(one, "select source, kind, target, live from link")
+        assert ties == [{"source": incident, "kind": "call", "target": offer, "live": 1}]
         # The assignment's author is another replica, heard before the incident's.
-        ops = [op for s in one.page({}, 10) for op in [s] if s.seq > 2]
-        parted = [Op(*msgspec.msgpack.decode(s.raw))._replace(replica=5, seq=n) for n, s in enumerate(ops, 1)]
-        two.merge(stored(*parted)).result(10)
+        ops = [parse(s.raw).op for s in one.page({}, 10) if s.seq > 2]
+        parted = [op._replace(replica=5, seq=n) for n, op in enumerate(ops, 1)]
+        merge(two, *parted)
         assert rows(two, "select status from incident") == []
-        two.merge(one.page({}, 2)).result(10)
+        two.merge(admitted(two, one.page({}, 2))).result(10)
         assert rows(two, "select status from incident") == [{"status": "dispatched"}]
 
 
@@ -165,9 +167,8 @@ def test_closing_and_reopening(tmp_path: Path) -> None:
 
 def test_where_a_person_is_signed_in(tmp_path: Path) -> None:
     with desk(tmp_path) as store:
-        uid = b"p" * 16
-        facts = {"login": "op1", "name": "Operator 1", "role": "operator", "verifier": "$argon2id$"}
-        store.write(lambda tx: tx.append("person.enrolled", uid, facts)).result(10)
+        found(store)
+        uid = enrol_person(store, "op1")
         for kind, name, at, seat in (
             ("signed_in", "Meja 1", 10, {"desk": "Meja 1", "since_at": 10}),
             ("signed_in", "Meja 2", 20, {"desk": "Meja 2", "since_at": 20}),

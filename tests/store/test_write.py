@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 import threading
 import time
@@ -12,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from sync.protocol import Gap, Stored
-from tests.store.desks import KEY, desk, desks, edits, opens, rings, rows
+from sync.protocol import ChainBroken, Gap
+from tests.store.desks import KEY, admitted, desk, desks, edits, opens, rings, rows
 from tests.waiting import wait_until
+from workstation.domain.kinds import OpInvalid
 from workstation.domain.merge import fold
-from workstation.domain.ops import OpInvalid
 from workstation.store import Changes, Connection, Store, StoreClosed, StoreFailed, Tx, reads
 from workstation.store import store as store_module
 from workstation.store.cipher import connect
@@ -72,7 +73,7 @@ def test_handing_over_never_waits_for_the_disk(tmp_path: Path) -> None:
         blocker.close()
         for future in waiting:
             future.result(10)
-    assert handed_over_s < 0.5
+    assert handed_over_s < 3, "less than the lock is waited for"
 
 
 @pytest.mark.promise("D2")
@@ -184,7 +185,7 @@ def test_a_merge_transaction_holds_at_most_200_ops_and_lets_the_screen_in_betwee
             commits.append(changes)
 
         two.listen(on_commit)
-        merged = two.merge(one.page({}, 1000))
+        merged = two.merge(admitted(two, one.page({}, 1000)))
         assert len(merged.result(10).incidents) == 1000
         typed[0].result(10)
         assert [len(changes.incidents) for changes in commits] == [200, 1] + [MERGE_BESIDE] * (800 // MERGE_BESIDE)
@@ -205,7 +206,7 @@ def test_acts_without_pause_do_not_keep_sync_out(tmp_path: Path) -> None:
         for _ in range(3):
             two.write(opens("import")).add_done_callback(again)
         try:
-            two.merge(one.page({}, 300)).result(20)
+            two.merge(admitted(two, one.page({}, 300))).result(20)
         finally:
             ended.set()
         assert two.vector()[1] == 300
@@ -225,7 +226,7 @@ def test_a_writer_that_breaks_leaves_nobody_waiting(tmp_path: Path, monkeypatch:
 def test_a_gap_is_refused_with_the_vector_and_nothing_applied(tmp_path: Path) -> None:
     with desks(tmp_path, 2) as (one, two):
         one.write(lambda tx: [opens(f"n{n}")(tx) for n in range(600)]).result(10)
-        ops = one.page({}, 600)
+        ops = admitted(two, one.page({}, 600))
         two.merge(ops[:100]).result(10)
         with pytest.raises(Gap) as gap:
             two.merge(ops[50:500] + ops[501:]).result(10)
@@ -236,13 +237,22 @@ def test_a_gap_is_refused_with_the_vector_and_nothing_applied(tmp_path: Path) ->
         assert one.digest() == two.digest()
 
 
-def test_bytes_that_are_no_op_are_refused_before_anything(tmp_path: Path) -> None:
-    with desk(tmp_path) as store:
-        with pytest.raises(ValueError, match="not an op"):
-            store.merge([Stored(9, 1, b"\x00\x01")])
-        one = store.write(opens()).result(10) and store.page({}, 1)[0]
-        with pytest.raises(ValueError, match="under the name"):
-            store.merge([one._replace(seq=2)])
+@pytest.mark.promise("S5", "M1")
+def test_another_history_of_a_replica_is_noticed_whichever_peer_brought_the_first(tmp_path: Path) -> None:
+    """Both were admitted against the same head, and both are signed: a cloned disk has the device's key."""
+    with desks(tmp_path, 2) as (one, two):
+        one.write(opens("AMB-1-0001")).result(10)
+        two.merge(admitted(two, one.page({}, 10))).result(10)
+        shutil.copytree(tmp_path, tmp_path / "clone")
+        with desk(tmp_path / "clone", 1) as clone:
+            clone.write(opens("AMB-1-0002")).result(10)
+            clone.write(opens("AMB-1-0003")).result(10)
+            cloned = admitted(two, clone.page(two.vector(), 10))
+        one.write(opens("AMB-1-0004")).result(10)
+        two.merge(admitted(two, one.page(two.vector(), 10))).result(10)
+        with pytest.raises(ChainBroken):
+            two.merge(cloned).result(10)
+        assert two.vector() == {1: 2} and two.digest() == one.digest()
 
 
 def test_listeners_that_fail_harm_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -294,7 +304,7 @@ def test_values_beside_the_record_stay_here(tmp_path: Path) -> None:
     with desks(tmp_path, 2) as (one, two):
         one.write(lambda tx: tx.set_meta("next_number", 7)).result(10)
         assert one.write(lambda tx: tx.meta("next_number")).result(10).value == 7
-        two.merge(one.page({}, 10)).result(10)
+        two.merge(admitted(two, one.page({}, 10))).result(10)
         assert two.write(lambda tx: tx.meta("next_number", 0)).result(10).value == 0
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from sync.replica import Replica, Timing
-from tests.sync.hubs import TOKEN
+from sync.replica import Lan, Replica, Timing
+from sync.replica.enrolling import NotJoined, join
+from tests.store.sites import SITE_KEY
+from tests.sync.hubs import CODES
 from tests.waiting import wait_until
 from workstation.domain.hlc import SystemClock
 from workstation.domain.ids import SystemIds, Uid
@@ -27,9 +30,9 @@ QUICK = Timing(
 class Desk:
     """One desk: its store at `folder/NAME.db`, and, once connected, its replica of the hub."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, site: str = "AMB") -> None:
         self.name, self.path = name, folder / f"{name}.db"
-        self.store = Store.open(self.path, KEY, clock=SystemClock(), ids=SystemIds(), site="AMB")
+        self.store = Store.open(self.path, KEY, clock=SystemClock(), ids=SystemIds(), site=site)
         self.statuses: list[LinkStatus] = []
         self._changed = threading.Event()
         self.replica: Replica | None = None
@@ -42,19 +45,32 @@ class Desk:
         self.store.close()
 
     # --- sync
-    def connect(self, url: str, *, token: str = TOKEN, timing: Timing = QUICK) -> None:
+    def join(self, url: str) -> None:
+        """Become a device of the site, with the code for this desk's number; where nobody answers, know the site."""
+        if self.store.site in self.store.trust().rosters:
+            return
+        code = CODES[int(self.name.rpartition("-")[2])]
+        try:
+            asyncio.run(join(url, code, self.store, SystemIds()))
+        except NotJoined:
+            self.store.believe(self.store.site, SITE_KEY.public)
+
+    def connect(self, url: str, *, timing: Timing = QUICK, joining: bool = True, lan: Lan | None = None) -> None:
         """Begin to exchange with the hub at `url`."""
         rng = random.Random(7)
+        if url and joining:
+            self.join(url)
         self.replica = Replica(
             self.store,
             url,
-            token,
+            SystemIds().secret,
             SystemClock(),
             rng.random,
             self.statuses.append,
             desk=self.name,
-            site="AMB",
+            site=self.store.site,
             timing=timing,
+            lan=lan,
         )
         self.replica.start()
 
@@ -123,7 +139,7 @@ class Desk:
     def values(self, incident: Uid, field: str) -> set[object]:
         """All live values of a register."""
         state = self.store.read(lambda db: reads.state(db, incident)).result()
-        return {write.value for write in state.registers[field].values} if state and field in state.registers else set()
+        return {write.value for write in state.live(field)} if state else set()
 
 
 def in_step(desks: Sequence[Desk], log: Store | None = None) -> bool:

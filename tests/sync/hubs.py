@@ -5,49 +5,94 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from collections import Counter, deque
+import time
+from collections import Counter, defaultdict, deque
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sync.hub.app import build
-from sync.hub.door import Guarded
-from sync.hub.settings import listening
-from sync.log import Log
-from sync.serve import Feed, Limits
+from sync.door import Guarded
+from sync.handshake import channel_of
+from sync.hub.log.sqlite import open_log
+from sync.hub.settings import key_in, listening
+from sync.hub.stores import HubLog
+from sync.serve import Limits
+from sync.serving import Serving, build
+from sync.tls import Certificate
+from tests.store.sites import SITE_KEY
 from tests.waiting import wait_until
+from workstation import site as sites
 from workstation.domain.hlc import SystemClock
+from workstation.domain.ids import SystemIds
+from workstation.site import SECRET_BYTES, Code, fingerprint
+from workstation.store import Store
 
-TOKEN = "a-token-for-the-tests-only"
+SITE = "AMB"
+
 _START_S = 30.0
+CODES = [Code(bytes([number]) * SECRET_BYTES, fingerprint(SITE_KEY.public)) for number in range(24)]
+"""The one-time codes every hub of the tests has invited a device with."""
+
+
+def prepare(log: HubLog) -> None:
+    """Found the tests' site with this log as its hub, and invite devices; a log of the site stays as it is."""
+    if log.site in log.trust().rosters:
+        return
+    ids, now_ms = SystemIds(), SystemClock().now_ms()
+    sites.found(log, SITE_KEY, "Hub", "hub", ids, now_ms)
+    for number, code in enumerate(CODES):
+        body = {"name": f"Meja {number}", "role": "desk", "key": code.key.public, "at": now_ms}
+        log.append("device.invited", ids.uid(), body, signer=SITE_KEY).result()
 
 
 class HubProcess:
     """`python -m sync.hub` on a free port of loopback, in a folder of the test."""
 
-    def __init__(self, folder: Path, *, heartbeat_s: float = 0.5) -> None:
-        self.folder, self._heartbeat_s = folder, heartbeat_s
+    def __init__(
+        self, folder: Path, *, heartbeat_s: float = 0.5, tls: bool = False, site: str = SITE, uplink: str = ""
+    ) -> None:
+        self.folder, self._heartbeat_s, self._tls = folder, heartbeat_s, tls
+        self.site, self._uplink = site, uplink
         self.store = folder / "hub.db"
         self.said: list[dict[str, Any]] = []
-        self._token = folder / "token"
-        if not self._token.exists():
-            self._token.touch(0o600)
-            self._token.write_text(TOKEN)
+        if not self.store.exists():
+            self.found()
         self.process: subprocess.Popen[str] | None = None
 
     @property
-    def arguments(self) -> list[str]:
+    def store_url(self) -> str:
+        """What `--store` says."""
+        return f"sqlite:///{self.store}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the process finds in its environment besides ours."""
+        return {}
+
+    def arguments(self, port: int = 0) -> list[str]:
         return [
-            sys.executable, "-m", "sync.hub", "--listen", "127.0.0.1:0", "--store", f"sqlite:///{self.store}",
-            "--token-file", str(self._token), "--heartbeat", str(self._heartbeat_s), "--json",
+            sys.executable, "-m", "sync.hub", "--listen", f"127.0.0.1:{port}", "--store", self.store_url,
+            "--key-file", str(self.folder / "hub.db.key"),
+            "--site", self.site, "--uplink", self._uplink, "--heartbeat", str(self._heartbeat_s), "--json",
+            *([] if self._tls else ["--plain"]),
         ]  # fmt: skip
+
+    def found(self) -> None:
+        """What IT does before the first start."""
+        with closing(self.opened()) as log:
+            prepare(log)
+
+    def opened(self) -> HubLog:
+        """Its log, while the process does not run."""
+        clock, ids = SystemClock(), SystemIds()
+        key = key_in(self.folder / "hub.db.key", self.store, ids)
+        return open_log(self.store, key.value, clock=clock, ids=ids, site=self.site)
 
     def __enter__(self) -> HubProcess:
         self.start()
@@ -56,11 +101,14 @@ class HubProcess:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def start(self) -> None:
+    def start(self, port: int = 0) -> None:
         """Start it and wait for its word that it is ready."""
         log = (self.folder / "hub.log").open("a")
         with log:
-            self.process = subprocess.Popen(self.arguments, stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                self.arguments(port), stdout=subprocess.PIPE, stderr=log, text=True,
+                env={**os.environ, **self.environment},
+            )  # fmt: skip
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.said.append(json.loads(line))
@@ -101,6 +149,8 @@ class Door:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.seen: Counter[str] = Counter()
+        self.times: dict[str, list[float]] = defaultdict(list)
+        """When each request for a path came, monotonic s."""
         self._answers: dict[str, deque[Response]] = {}
         self._always: dict[str, Response] = {}
 
@@ -118,6 +168,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope.get("path", ""))
+        self.times[path].append(time.monotonic())
         self.seen[path] += 1
         queue = self._answers.get(path)
         response = queue.popleft() if queue else self._always.get(path)
@@ -127,12 +178,18 @@ class Door:
 class HubThread:
     """The hub's application over a log of the test, on uvicorn in a thread, behind a `Door`."""
 
-    def __init__(self, source: Log, limits: Limits | None = None, *, site: str = "") -> None:
+    def __init__(
+        self, source: Store, limits: Limits | None = None, *, certificate: Certificate | None = None, port: int = 0
+    ) -> None:
         limits = limits or Limits(heartbeat_s=0.5)
-        app, self.feed = build(source, TOKEN, clock=SystemClock(), limits=limits, site=site)
+        prepare(source)
+        channel = channel_of(certificate.der) if certificate else b""
+        app, feed = build(source, SystemIds().secret, clock=SystemClock(), limits=limits, channel=channel)
+        self._scheme = "https" if certificate else "http"
         self.door = Door(app)
-        self._socket = listening("127.0.0.1", 0)
-        self._server = _Closing(Guarded(self.door, limits, 3), self.feed)
+        self._socket = listening("127.0.0.1", port)
+        config = Guarded(self.door, limits, 3, certificate.context if certificate else None)
+        self._server = Serving(config, feed, lambda: None)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="hub", daemon=True)
 
     @property
@@ -141,7 +198,7 @@ class HubThread:
 
     @property
     def url(self) -> str:
-        return "http://{}:{}".format(*self.address)
+        return "{}://{}:{}".format(self._scheme, *self.address)
 
     def __enter__(self) -> HubThread:
         self._thread.start()
@@ -152,13 +209,3 @@ class HubThread:
         self._server.should_exit = True
         self._thread.join(_START_S)
         assert not self._thread.is_alive(), "the hub's thread did not end"
-
-
-class _Closing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
-        super().__init__(config)
-        self._feed = feed
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._feed.close()
-        await super().shutdown(sockets)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sync.replica import faults
-from tests.sync.desks import Desk, in_step, until_in_step
+from tests.sync.desks import QUICK, Desk, in_step, until_in_step
 from tests.sync.hubs import HubProcess
 from tests.waiting import wait_until
 from workstation.demo.wire import Wire
@@ -131,11 +131,11 @@ def test_what_the_hub_acknowledged_survives_its_sudden_death(tmp_path: Path) -> 
         incident = desk.open_incident("AMB-1-0001")
         for round_ in range(5):
             desk.note(incident, f"catatan {round_}")
-            acknowledged = desk.store.vector()
+            acknowledged = desk.store.vector()[desk.store.replica]
             wait_until(lambda: desk.store.unsent() == (0, None), 20)
             hub.kill()
             key = bytes.fromhex((hub.folder / "hub.db.key").read_text())
-            assert read_vector(hub.store, key) == acknowledged
+            assert read_vector(hub.store, key)[desk.store.replica] == acknowledged
             hub.start()
             wire.retarget(hub.address)
 
@@ -197,6 +197,7 @@ def test_a_hub_that_begins_anew_is_given_everything(desks: tuple[Desk, Desk], wi
         if path.suffix != ".key":
             path.unlink()
     first.note(incident, "selama hub tidak ada")
+    hub.found()  # as IT does with the site's key: another device, for the same site
     hub.start()
     wire.retarget(hub.address)
     key = bytes.fromhex((hub.folder / "hub.db.key").read_text())
@@ -205,19 +206,23 @@ def test_a_hub_that_begins_anew_is_given_everything(desks: tuple[Desk, Desk], wi
 
 
 @pytest.mark.promise("S1")
-def test_an_op_is_with_the_other_desk_in_an_instant(desks: tuple[Desk, Desk]) -> None:
-    """Sanity, not a benchmark: far below a poll or a heartbeat, so it is the stream of events that carries it."""
-    first, second = desks
-    incident = first.open_incident("AMB-1-0001")
-    until_in_step(desks)
-    took: list[float] = []
-    for n in range(20):
-        began = time.perf_counter()
-        first.edit(incident, injured=n)
-        want = first.store.vector()
-        wait_until(lambda: second.store.vector() == want, 5, every_s=0.0005)  # noqa: B023
-        took.append(time.perf_counter() - began)
-    assert sorted(took)[10] < 0.25, took
+def test_an_op_is_with_the_other_desk_in_an_instant(tmp_path: Path) -> None:
+    """No poll and no heartbeat comes in time for it: it is the stream of events that carries each op."""
+    (tmp_path / "hub").mkdir()
+    slow = replace(QUICK, poll_s=120, watchdog_s=120)
+    with (
+        HubProcess(tmp_path / "hub", heartbeat_s=60) as hub,
+        Desk(tmp_path, "AMB-1") as first,
+        Desk(tmp_path, "AMB-2") as second,
+    ):
+        for desk in (first, second):
+            desk.connect(hub.url, timing=slow)
+        incident = first.open_incident("AMB-1-0001")
+        until_in_step([first, second])
+        for n in range(20):
+            first.edit(incident, injured=n)
+            want = first.store.vector()
+            wait_until(lambda: second.store.vector() == want, 10)  # noqa: B023
 
 
 @pytest.mark.promise("S4")

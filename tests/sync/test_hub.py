@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from sync.hub.settings import listening
 from tests.sync.desks import QUICK, Desk, until_in_step
-from tests.sync.hubs import TOKEN, HubProcess
+from tests.sync.hubs import HubProcess
 from workstation.store import Store
 
 FULL = """
@@ -53,8 +53,8 @@ def refused(*arguments: str, **more: Any) -> str:
 
 
 def test_it_makes_its_secrets_says_where_and_keeps_them(tmp_path: Path) -> None:
-    hub = HubProcess(tmp_path)
-    arguments = [argument for argument in hub.arguments if argument not in ("--token-file", str(tmp_path / "token"))]
+    arguments = [sys.executable, "-m", "sync.hub", "--listen", "127.0.0.1:0", "--json"]
+    arguments += ["--store", f"sqlite:///{tmp_path / 'hub.db'}"]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stderr is not None
     said = [json.loads(process.stdout.readline()) for _ in range(3)]
@@ -62,11 +62,12 @@ def test_it_makes_its_secrets_says_where_and_keeps_them(tmp_path: Path) -> None:
     rest, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
     made = {line["made"]: Path(line["path"]) for line in said if "made" in line}
-    assert made == {"token file": tmp_path / "hub.db.token", "key file": tmp_path / "hub.db.key"}
+    assert made == {"key file": tmp_path / "hub.db.key"}
+    assert said[1]["unfounded"] and "found --store" in said[1]["sentence"]
     for path in made.values():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert path.read_text().strip() not in json.dumps(said) + rest + errors
-    assert said[-1]["ready"] and said[-1]["port"] > 0
+    assert said[-1]["ready"] and said[-1]["url"].startswith("https://127.0.0.1:")
     assert json.loads(rest)["stopped"]
     assert stat.S_IMODE((tmp_path / "hub.db").stat().st_mode) == 0o600
     assert not (tmp_path / "hub.db").read_bytes().startswith(b"SQLite format 3")
@@ -117,16 +118,16 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         (["--listen", "127.0.0.1:99999", "--store", "sqlite:///{0}/hub.db"], "HOST:PORT"),
         (["--store", "hub.db"], "sqlite:///"),
         (["--store", "sqlite:///{0}/none/hub.db"], "is not there"),
-        (["--store", "postgresql://localhost/hub"], "sqlite:///PATH"),
-        (["--store", "sqlite:///{0}/hub.db", "--token-file", "{0}/wide"], "chmod 600"),
-        (["--store", "sqlite:///{0}/hub.db", "--token-file", "{0}/short"], "no token"),
+        (["--store", "mysql://localhost/hub"], "postgresql://USER@HOST/DATABASE"),
+        (["--store", "sqlite:///{0}/hub.db", "--key-file", "{0}/wide"], "chmod 600"),
+        (["--store", "sqlite:///{0}/hub.db", "--listen", "0.0.0.0:0", "--plain"], "--plain is for loopback"),
         (["--store", "sqlite:///{0}/hub.db", "--key-file", "{0}/short"], "no key"),
         (["--store", "sqlite:///{0}/hub.db", "--key-file", "{0}/none/key"], "can't be made"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(tmp_path: Path, arguments: list[str], piece: str) -> None:
     for name, mode in (("wide", 0o644), ("short", 0o600)):
-        (tmp_path / name).write_text("short" if name == "short" else TOKEN)
+        (tmp_path / name).write_text("short" if name == "short" else "11" * 32)
         os.chmod(tmp_path / name, mode)
     said = refused(*[argument.format(tmp_path) for argument in arguments])
     assert piece in said and len(said.splitlines()) == 1
@@ -138,18 +139,17 @@ def test_a_store_under_another_key_is_refused_untouched(tmp_path: Path) -> None:
     before = (tmp_path / "hub.db").read_bytes()
     arguments = ["--listen", "127.0.0.1:0", "--store", f"sqlite:///{tmp_path}/hub.db"]
     assert "--key-file" in refused(*arguments), "the key is missing: another would not open the store"
-    for name, text in (("hub.db.key", "11" * 32), ("hub.db.token", TOKEN)):
-        (tmp_path / name).touch(0o600)
-        (tmp_path / name).write_text(text)
+    (tmp_path / "hub.db.key").touch(0o600)
+    (tmp_path / "hub.db.key").write_text("11" * 32)
     assert "key" in refused(*arguments)
     assert (tmp_path / "hub.db").read_bytes() == before
 
 
 def with_secrets(folder: Path) -> list[str]:
     """Arguments for a hub whose secrets are there already: it has nothing to say but what it refuses."""
-    for name, text in (("hub.db.key", bytes(32).hex()), ("hub.db.token", TOKEN)):
-        (folder / name).touch(0o600)
-        (folder / name).write_text(text)
+    key = folder / "hub.db.key"
+    key.touch(0o600)
+    key.write_text(bytes(32).hex())
     return ["--listen", "127.0.0.1:0", "--store", f"sqlite:///{folder}/hub.db"]
 
 
@@ -175,7 +175,7 @@ def test_a_secret_that_finds_no_room_is_one_sentence_and_no_half_of_it_stays(tmp
 
     arguments = ["--listen", "127.0.0.1:0", "--store", f"sqlite:///{tmp_path}/hub.db"]
     said = refused(*arguments, preexec_fn=lambda: setrlimit(RLIMIT_FSIZE, (0, 0)))
-    assert said == f"{tmp_path}/hub.db.token can't be written (File too large); free some space, then start again."
+    assert said == f"{tmp_path}/hub.db.key can't be written (File too large); free some space, then start again."
     assert not list(tmp_path.iterdir())
 
 

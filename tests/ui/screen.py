@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import cast
 
 import shiboken6
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QElapsedTimer, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.screens.seat import Seat, done
 from ui.bridge import Bridge
+from ui.intake.draft import QUIET_MS
 from ui.main_window import MainWindow
 from ui.theme import Theme
 from workstation.domain.ids import Uid
@@ -142,3 +143,26 @@ class Screen:
     def call_type(self, offer: Uid) -> str:
         row = done(self.seat.desk.ask(lambda db: views.call(db, offer)))
         return row.type if row else ""
+
+
+class Hand:
+    """Somebody who types on and on, and knows how far they were when the machine last made them pause."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen, self.typed, self.timer = screen, "", QElapsedTimer()
+        self._pressed_at, self._paused_after = 0, 0
+        self.timer.start()
+
+    def press(self, key: str) -> None:
+        """One key, and the little time until the next."""
+        if self.timer.elapsed() - self._pressed_at >= QUIET_MS:
+            self._paused_after = len(self.typed)
+        self._pressed_at = self.timer.elapsed()
+        self.typed += key
+        self.screen.type(key)
+        while self.timer.elapsed() < self._pressed_at + QUIET_MS // 4:
+            QApplication.processEvents()
+
+    def without_a_pause(self, held: str) -> bool:
+        """Whether this was kept while the typing went on: no pause was long enough for who waits for one."""
+        return self._paused_after < len(held) < len(self.typed) and self.typed.startswith(held)

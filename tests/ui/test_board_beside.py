@@ -76,6 +76,7 @@ def test_the_panel_never_takes_the_focus_and_opens_by_key(
 def test_whose_turn_it_is_follows_the_record(
     seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot, settled: Settled
 ) -> None:
+    seat.sit()
     panel = TurnPanel(seat.desk, bridge, theme)
     qtbot.addWidget(panel)
     panel.show()

@@ -116,6 +116,7 @@ def test_choosing_a_number_shows_its_history(page: CallsPage, settled: Settled) 
 def test_a_new_call_appears_while_the_page_is_open(
     seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot, settled: Settled
 ) -> None:
+    seat.sit()
     page = CallsPage(seat.desk, bridge, theme)
     qtbot.addWidget(page)
     page.show()

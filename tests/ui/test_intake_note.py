@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from PySide6.QtCore import QElapsedTimer, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
 
 from tests.screens.seat import done
-from tests.ui.screen import Screen
+from tests.ui.screen import Hand, Screen
 from workstation.service import unfinished
 
 
@@ -17,19 +16,12 @@ from workstation.service import unfinished
 def test_a_note_typed_without_a_pause_is_kept_while_it_goes_on(screen: Screen) -> None:
     screen.talking()
     screen.alt(Qt.Key.Key_C)
-    timer, found = QElapsedTimer(), ""
-    timer.start()
-    for _letter in range(60):
-        next_at = timer.elapsed() + 50
-        screen.type("a")
-        while timer.elapsed() < next_at:
-            QApplication.processEvents()
+    hand, line = Hand(screen), ""
+    while not hand.without_a_pause(line) and hand.timer.elapsed() < 30_000:
+        hand.press("a")
         found = done(screen.seat.desk.kept(unfinished.KEPT_AS, ""))
-        if found:
-            break
-    assert found, "in three seconds of typing nothing was kept"
-    line = json.loads(found)[2]
-    assert line and not line.strip("a")
+        line = str(json.loads(found)[2]) if found else ""
+    assert hand.without_a_pause(line), "in half a minute of typing nothing was kept"
 
 
 @pytest.mark.promise("U1", "M5")

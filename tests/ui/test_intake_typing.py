@@ -9,15 +9,15 @@ from PySide6.QtCore import QElapsedTimer, Qt
 from PySide6.QtWidgets import QApplication
 
 from tests.screens.seat import done
-from tests.ui.screen import Screen
+from tests.ui.screen import Hand, Screen
 from workstation.service import views
 
 
-def recorded(screen: Screen, name: str, value: object) -> bool:
+def on_record(screen: Screen, name: str) -> object:
     uid = screen.window.desk_page.form.incident
     view = done(screen.seat.desk.ask(lambda db: views.incident(db, uid))) if uid else None
     field = view.fields.get(name) if view else None
-    return field is not None and field.face == value
+    return field.face if field is not None else None
 
 
 @pytest.mark.promise("U1", "D2")
@@ -28,13 +28,13 @@ def test_a_field_is_on_disk_within_a_quarter_of_a_second_of_its_last_key(screen:
     screen.settle()  # the incident is open; what is measured is the field
     taken: list[int] = []
     # A test run shares the machine and the promise is for a desk that is not shared: the best of a few runs counts.
-    while len(taken) < 5 and (not taken or min(taken) > 250):
+    while len(taken) < 8 and (not taken or min(taken) > 250):
         screen.type("depan masjid")
         timer = QElapsedTimer()
         timer.start()
         wanted = screen.window.desk_page.form.landmark.text()
-        while not recorded(screen, "landmark", wanted):
-            assert timer.elapsed() < 2000, "never written"
+        while on_record(screen, "landmark") != wanted:
+            assert timer.elapsed() < 10_000, "never written"
             QApplication.processEvents()
         taken.append(timer.elapsed())
         screen.settle()
@@ -45,20 +45,17 @@ def test_a_field_is_on_disk_within_a_quarter_of_a_second_of_its_last_key(screen:
 def test_typing_without_a_pause_is_saved_while_it_goes_on(screen: Screen) -> None:
     screen.talking()
     screen.alt(Qt.Key.Key_P)
-    form, timer = screen.window.desk_page.form, QElapsedTimer()
-    timer.start()
+    form = screen.window.desk_page.form
+    hand = Hand(screen)
     keys = itertools.cycle("jl 5 ")
-    before: list[str] = []
-    typed = ""
-    while timer.elapsed() < 1500:
-        key, next_at = next(keys), timer.elapsed() + 50  # three times as fast as the pause a write could wait for
-        typed += key
-        screen.type(key)
-        while timer.elapsed() < next_at:
-            QApplication.processEvents()
-        assert form.landmark.text() == typed, "the answer to a write never touches what is being typed"
-        before += [part for part in (typed[:n] for n in range(1, len(typed))) if recorded(screen, "landmark", part)]
-    assert len(set(before)) > 1, "the record follows the typing"
+    before: set[str] = set()
+    while len(before) < 2 and hand.timer.elapsed() < 30_000:
+        hand.press(next(keys))
+        assert form.landmark.text() == hand.typed, "the answer to a write never touches what is being typed"
+        held = str(on_record(screen, "landmark") or "")
+        before |= {held} if hand.without_a_pause(held) else set()
+    typed = hand.typed
+    assert len(before) > 1, "the record follows the typing"
     screen.settle()
     assert screen.value("landmark") == typed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def test_a_screen_shows_what_it_is_called(name: str, gallery: Gallery, qtbot: Qt
         image = gallery.picture(name, "night", "id")
         assert gallery.window.page == page
         assert any(word in text for text in words(gallery)), word
+        if gallery.window.status.isVisible():
+            unsent = rf"\b{gallery.seat.store.unsent()[0]} belum terkirim"
+            assert re.search(unsent, gallery.window.status.w_link.text), "the bar says what the rows do"
         seen = {image.pixel(x, y) for x in range(0, 1366, 3) for y in range(0, 768, 5)}
         assert len(seen) > 60, "an empty window"
     finally:

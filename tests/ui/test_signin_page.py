@@ -78,13 +78,13 @@ def test_the_pin_is_checked_off_the_screens_thread(
     page: SignInPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where: list[str] = []
-    verify = people._verified
+    unseal = people.unseal
 
-    def noted(verifier: str, secret: str) -> bool:
+    def noted(sealed: bytes, secret: str) -> bytes | None:
         where.append(threading.current_thread().name)
-        return verify(verifier, secret)
+        return unseal(sealed, secret)
 
-    monkeypatch.setattr(people, "_verified", noted)
+    monkeypatch.setattr(people, "unseal", noted)
     entered: list[object] = []
     page.signed_in.connect(entered.append)
     page.grid.press("1")

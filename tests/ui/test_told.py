@@ -27,7 +27,7 @@ from workstation.words import said
 
 pytestmark = pytest.mark.promise("U3")
 
-TOKEN = say("hub.token")
+TOKEN = say("hub.not_enrolled")
 REFUSED = LinkStatus("refused", NOW - 60_000, None, "hub", 3, NOW - 60_000, None, TOKEN)
 NOT_LISTED = say("exchange.refused", answer="403 Forbidden")
 FAILED = PhoneState("failed", NOT_LISTED, False, (), None, None, False, False, "", "", False, 0.0, 0.0)

@@ -18,6 +18,7 @@ from ui.dialogs.paths import PathDrawing
 from ui.dialogs.unsent import LEGEND, UnsentPage, item_words
 from ui.theme import Theme
 from ui.widgets.marks import SYNC_FACE
+from ui.widgets.status import StatusBar
 from workstation.domain.rows import LinkStatus, Sync, UnsentRow
 from workstation.domain.sentence import say
 from workstation.service import intake, views
@@ -33,6 +34,7 @@ def listed(page: UnsentPage) -> list[UnsentRow]:
 
 @pytest.fixture
 def page(seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot, settled: Settled) -> UnsentPage:
+    seat.sit()
     made = UnsentPage(seat.desk, bridge, theme)
     qtbot.addWidget(made)
     made.resize(1282, 600)
@@ -74,8 +76,8 @@ def test_a_desk_that_works_alone_by_choice_has_no_banner(
 def test_a_refusal_says_what_to_do_in_a_sentence(seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot) -> None:
     banner = LinkBanner(seat.desk, bridge, theme)
     qtbot.addWidget(banner)
-    banner.show_link(LinkStatus("refused", NOW, None, "hub", 3, NOW, None, say("hub.token")))
-    assert banner._detail.text() == "Hub menolak token meja ini; minta IT memasang token lokasi yang benar."
+    banner.show_link(LinkStatus("refused", NOW, None, "hub", 3, NOW, None, say("hub.not_enrolled")))
+    assert banner._detail.text().startswith("Hub tidak mengenal meja ini; minta kode baru dari kepala shift")
     assert banner._title.text().startswith("Server menolak")
 
 
@@ -90,7 +92,35 @@ def test_the_way_is_read_out_as_it_is(seat: Seat, theme: Theme, qtbot: QtBot, st
     drawing.show_link(replace(link_up(), state=state))
     said = drawing.accessibleDescription()
     assert f"Server: {words}" in said
-    assert "LAN" not in said, "desk to desk is no way of the data yet, and none is claimed"
+    assert "LAN" not in said, "no desk is at hand, and none is claimed"
+
+
+@pytest.mark.promise("S8")
+def test_the_desks_at_hand_stand_between_this_one_and_the_server(seat: Seat, theme: Theme, qtbot: QtBot) -> None:
+    drawing = PathDrawing(seat.desk, theme)
+    qtbot.addWidget(drawing)
+    near = replace(link_down(NOW - 60_000), unsent=3, beside=("Meja 1", "Meja 2"))
+    drawing.show_link(near)
+    assert "LAN: Meja 1, Meja 2 hidup" in drawing.accessibleDescription()
+    drawing.show_link(replace(near, beside=tuple(f"Meja {n}" for n in range(1, 9))))
+    assert "LAN: 8 meja hidup" in drawing.accessibleDescription()
+
+
+@pytest.mark.promise("S8")
+def test_the_banner_and_the_bar_say_that_the_lan_goes_on(
+    seat: Seat, bridge: Bridge, theme: Theme, qtbot: QtBot
+) -> None:
+    banner, bar = LinkBanner(seat.desk, bridge, theme), StatusBar(theme)
+    qtbot.addWidget(banner)
+    qtbot.addWidget(bar)
+    near = replace(link_down(NOW - 60_000), unsent=3, beside=("Meja 1", "Meja 2"))
+    banner.show_link(near)
+    bar.show_link(near, NOW)
+    assert banner._detail.text().startswith("Meja ini dan LAN tetap jalan")
+    assert bar.w_lan.text == "LAN 2 meja" and not bar.w_lan.isHidden()
+    banner.show_link(replace(near, beside=()))
+    bar.show_link(link_up(), NOW)
+    assert "LAN" not in banner._detail.text() and bar.w_lan.isHidden()
 
 
 # ------------------------------------------------------ the list
@@ -107,6 +137,12 @@ def test_the_list_is_what_the_hub_has_not_acknowledged(
     assert page.unsent.count is not None and page.unsent.count.text() == "2"
     done(seat.store.acked({seat.store.replica: 1}))
     qtbot.waitUntil(lambda: [r.sync for r in listed(page)] == [Sync.QUEUED])
+    done(seat.store.told_beside(seat.store.vector()))
+    qtbot.waitUntil(lambda: [r.sync for r in listed(page)] == [Sync.BESIDE])
+    done(seat.store.told_refused(2, "large"))
+    qtbot.waitUntil(lambda: [r.sync for r in listed(page)] == [Sync.REFUSED])
+    shown = page.unsent.table.rows
+    assert "terlalu besar untuk server" in str(shown.index(0, 2).data()), "with its reason"
     done(seat.store.acked(seat.store.vector()))
     qtbot.waitUntil(lambda: listed(page) == [])
     assert page.unsent._empty.text() == "Semua data meja ini sudah di server."
@@ -139,7 +175,7 @@ def test_rows_say_what_and_how_far_in_words(
 
 @pytest.mark.parametrize("language", ["id", "en"])
 def test_every_kind_of_op_has_its_word(language: str, theme: Theme) -> None:
-    from workstation.domain.ops import KINDS
+    from workstation.domain.kinds import KINDS
 
     i18n.use(language)
     for kind in KINDS:

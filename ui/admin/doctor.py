@@ -164,7 +164,7 @@ class DoctorPage(QWidget):
         self._question.put()
 
     def _question_now(self) -> Asked | None:
-        return (self._desk.ask(views.skewed), self._take) if self.isVisible() else None
+        return (self._desk.see(views.skewed), self._take) if self.isVisible() else None
 
     def _take(self, rows: object) -> None:
         self._skewed = cast("Sequence[SkewedDesk]", rows)

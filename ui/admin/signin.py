@@ -151,7 +151,7 @@ class SignInPage(QWidget):
 
     # -------------------------------------------------- roster
     def refresh(self) -> None:
-        self._bridge.ask(self._desk.ask(views.roster), self.show_people)
+        self._bridge.ask(self._desk.see(views.roster), self.show_people)
 
     def show_people(self, roster: object) -> None:
         """Takes the roster: who is signed in elsewhere is shown, and may still sign in here."""

@@ -121,7 +121,7 @@ class BoardPanel(QFrame):
 
     def _ask(self) -> Asked:
         now = self._desk.clock.now_ms()
-        return self._desk.ask(lambda db: views.board(db, now)), self.show_rows
+        return self._desk.see(views.board, now), self.show_rows
 
     def show_rows(self, rows: object) -> None:
         """Takes these BoardRow as the open incidents."""

@@ -114,8 +114,11 @@ class TurnPanel(Panel):
         self._lay()
 
     def refresh(self) -> None:
+        if not self._desk.may_see(views.abandoned):
+            self.show_abandoned(())
+            return
         now = self._desk.clock.now_ms()
-        self._bridge.ask(self._desk.ask(lambda db: views.abandoned(db, now)), self.show_abandoned)
+        self._bridge.ask(self._desk.see(views.abandoned, now), self.show_abandoned)
 
     def show_abandoned(self, rows: object) -> None:
         self._abandoned = tuple(cast("Sequence[AbandonedRow]", rows))

@@ -172,10 +172,10 @@ class CallsPage(QWidget):
         self._question.put()
 
     def _ask(self) -> Asked | None:
-        if not self.isVisible():
+        if not self.isVisible() or self._desk.person is None:
             return None
         now = self._desk.clock.now_ms()
-        asked = self._desk.ask(lambda db: (views.calls_page(db), views.abandoned(db, now)))
+        asked = self._desk.see(views.calls_and_abandoned, now)
         return asked, lambda rows: self.show_rows(*rows)
 
     def show_rows(self, calls: Sequence[CallRow], abandoned: Sequence[AbandonedRow]) -> None:
@@ -231,11 +231,10 @@ class CallsPage(QWidget):
             return
         self._number = number
         now = self._desk.clock.now_ms()
-        asked = self._desk.ask(lambda db: (number, views.earlier_calls(db, number, now)))
-        self._bridge.ask(asked, self._take_history)
+        asked = self._desk.see(views.earlier_calls, number, now)
+        self._bridge.ask(asked, lambda rows: self._take_history(number, rows))
 
-    def _take_history(self, answer: object) -> None:
-        number, rows = cast("tuple[str, Sequence[CallRow]]", answer)
+    def _take_history(self, number: str, rows: Sequence[CallRow]) -> None:
         if number != self._number:
             return
         self._pick.hide()

@@ -76,7 +76,7 @@ class LinkBanner(QWidget):
             if link.state == "refused" and link.sentence:
                 self._detail.show_text(figures.plain(said(link.sentence)))
             else:
-                self._detail.say("link.down_detail")
+                self._detail.say("link.down_lan" if link.beside else "link.down_detail")
             self._button.say(link.unsent)
         self._fit()
 

@@ -1,7 +1,8 @@
-"""The way the data takes, drawn: this desk, the server, the line between them; broken, it says since when."""
+"""The way the data takes, drawn: this desk, the LAN while it stands in, the server; a broken line says since when."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import cast
 
 from PySide6.QtCore import QEvent, QRectF, Qt
@@ -20,6 +21,17 @@ from workstation.service.desk import Desk
 NOWHERE = LinkStatus("off", 0, None, "", 0, None, None)
 
 
+_ALIGN = {2: (LEFT, RIGHT), 3: (LEFT, CENTER, RIGHT)}
+NAMED_MOST = 4
+"""Desks at hand that are named; more are counted."""
+
+
+def _alive(names: tuple[str, ...]) -> str:
+    if len(names) > NAMED_MOST:
+        return tr("link.network_many", n=len(names))
+    return tr("link.network_names", names=", ".join(figures.plain(name, 20) for name in names))
+
+
 class PathPanel(Panel):
     """ "Jalur data": the panel over the unsent list."""
 
@@ -33,7 +45,7 @@ class PathPanel(Panel):
 
 
 class PathDrawing(QWidget):
-    """Two boxes and the line between them; read out as one sentence."""
+    """The boxes and the lines between them; read out as one sentence."""
 
     def __init__(self, desk: Desk, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,15 +75,17 @@ class PathDrawing(QWidget):
         super().changeEvent(event)
 
     def _boxes(self) -> list[tuple[str, str, str, str]]:
-        """Icon, name, what is known, colour: of this desk and of the server. Desk to desk is no way of the data yet."""
+        """Icon, name, what is known, colour: of this desk, of the desks at hand while there are any, of the server."""
         link = self._link
         at = figures.wall(link.since_at, seconds=False) if link.since_at else tr("link.never")
         here = tr("link.this_desk", n=link.unsent) if link.unsent else tr("link.this_desk_none")
         server = tr(f"link.server_{link.state}", at=at)
         server_token = {"up": "text", "off": "text3"}.get(link.state, "amber")
         server_icon = "server" if link.state == "up" else "server-off"
+        lan = [("lan", tr("link.network"), _alive(link.beside), "text")] if link.beside else []
         return [
             ("desk", self._desk.name, here, "text"),
+            *lan,
             (server_icon, tr("link.server"), server, server_token),
         ]
 
@@ -81,10 +95,13 @@ class PathDrawing(QWidget):
         boxes = self._boxes()
         wide, half = self.width(), pencil.px(24)
         here, there = pencil.px(44), wide - pencil.px(60)
-        self._line(pencil, here + half + 4, there - half - 4, pencil.px(34), good=self._link.state == "up")
-        self._box(pencil, here, boxes[0], LEFT)
-        self._box(pencil, there, boxes[1], RIGHT)
-        if self._link.through:
+        stops = [here, wide * 0.42, there] if len(boxes) == 3 else [here, there]
+        for start, end in pairwise(stops):
+            good = end != there or self._link.state == "up"
+            self._line(pencil, start + half + 4, end - half - 4, pencil.px(34), good=good)
+        for x, box, align in zip(stops, boxes, _ALIGN[len(boxes)], strict=True):
+            self._box(pencil, x, box, align)
+        if self._link.through and len(boxes) == 2:
             address = figures.plain(self._link.through, 60)
             pencil.text(QRectF(0, pencil.px(60), wide, pencil.px(19)), address, "small", "text3", CENTER)
         painter.end()

@@ -26,6 +26,7 @@ from workstation.service.desk import Desk
 LEGEND = (
     (Sync.LOCAL, "unsent.only_here"),
     (Sync.QUEUED, "unsent.waiting"),
+    (Sync.BESIDE, "unsent.elsewhere"),
     (Sync.SERVER, "unsent.answered"),
     (Sync.CONFLICT, "unsent.choose"),
     (Sync.REFUSED, "unsent.read_why"),
@@ -71,14 +72,15 @@ class UnsentPanel(Panel):
         self._rows: tuple[UnsentRow, ...] = ()
         bridge.changed.connect(self.refresh)
         bridge.link.connect(self._heard)
-        self._unsent = -1
+        self._stand: tuple[int, int, str] | None = None
 
     def refresh(self, _changes: object = None) -> None:
         """Asks for the unsent rows anew, one question at a time; nothing while nobody looks."""
         self._question.put()
 
     def _ask(self) -> Asked | None:
-        return (self._desk.ask(views.unsent), self.show_rows) if self.isVisible() else None
+        asking = self.isVisible() and self._desk.person is not None
+        return (self._desk.see(views.unsent), self.show_rows) if asking else None
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -104,10 +106,11 @@ class UnsentPanel(Panel):
         self.table.tick(now_ms)
 
     def _heard(self, status: object) -> None:
-        # An acknowledgement changes no entity; the count that fell tells that rows have gone.
-        unsent = cast("LinkStatus", status).unsent
-        if unsent != self._unsent:
-            self._unsent = unsent
+        # An acknowledgement changes no entity; what is counted tells that rows have gone or are elsewhere now.
+        link = cast("LinkStatus", status)
+        stand = (link.unsent, link.elsewhere, link.state)
+        if stand != self._stand:
+            self._stand = stand
             self.refresh()
 
     def _open(self, key: object) -> None:
@@ -210,6 +213,9 @@ def _detail(desk: Desk, row: UnsentRow) -> str:
     else:
         keys = (f"unsent.caller.{row.detail}", f"signin.role_{row.detail}")
         words = next((tr(key) for key in keys if known(key)), figures.plain(row.detail))
+    if row.sync is Sync.REFUSED:
+        key = f"unsent.why.{row.why}"
+        return tr(key if known(key) else "unsent.why.frame")
     many = tr("unsent.items", n=row.count) if row.count > 1 else ""
     return " · ".join(part for part in (words, many) if part)
 

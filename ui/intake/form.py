@@ -204,7 +204,7 @@ class IntakeForm(FormFields):
         settled = {name: keys[name] for name, line in self.lines.items() if line.unsaved and name not in pending}
         if self.point.unsaved and not pending & set(POINT):
             settled["lat"] = keys["lat"]
-        asked = self.desk.ask(lambda db: views.incident(db, incident))
+        asked = self.desk.see(views.incident, incident)
         return asked, lambda view: self._show(incident, view, settled)
 
     def _show(self, incident: Uid, view: IncidentView | None, settled: Mapping[str, int]) -> None:

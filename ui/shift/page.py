@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
@@ -179,10 +179,7 @@ class ShiftPage(QWidget):
             return None
         now = self._desk.clock.now_ms()
 
-        def read(db: Any) -> tuple[object, ...]:
-            return views.queue(db, now), views.board(db, now), views.conflicts(db), views.desks(db, now)
-
-        return self._desk.ask(read), lambda rows: self.show_rows(*rows)
+        return self._desk.see(views.shift, now), lambda rows: self.show_rows(*rows)
 
     def show_rows(
         self,

@@ -24,6 +24,7 @@ SYNC_KEY = {sync: f"sync.{sync.value}" for sync in Sync}
 SYNC_FACE = {
     Sync.LOCAL: ("disk", "text2"),
     Sync.QUEUED: ("arrow-up", "amber"),
+    Sync.BESIDE: ("lan", "text2"),
     Sync.SERVER: ("double-tick", "text3"),
     Sync.REFUSED: ("cross", "red"),
 }
@@ -163,7 +164,7 @@ def paint_step(
 
 
 def paint_sync(painter: QPainter, theme: Theme, centre: QPointF, sync: Sync, px: float = 15) -> None:
-    """Where the data is: disk, queued arrow, double tick, amber ≠ diamond, red cross. Never green."""
+    """Where the data is: disk, queued arrow, LAN, double tick, amber ≠ diamond, red cross. Never green."""
     side = px * theme.scale
     box = QRectF(centre.x() - side / 2, centre.y() - side / 2, side, side)
     if sync is Sync.CONFLICT:

@@ -65,13 +65,20 @@ class StatusBar(QStatusBar):
         self.now_ms = 0
         self.setSizeGripEnabled(False)
         self.w_link = Word(theme, "server")
+        self.w_lan = Word(theme, "lan")
+        self.w_lan.hide()
         self.w_saved = Word(theme, "disk")
         self.w_sound = Word(theme, "headset")
         self.w_clock = Word(theme, "clock")
         self.w_plain = Word(theme, "warn")
         self.w_plain.hide()
         self.plain = False
-        for part in (self.w_plain, self.w_link, self.w_saved, self.w_sound, self.w_clock):
+        self.w_care = Word(theme, "warn")
+        self.w_care.hide()
+        self.care = False
+        for part in (
+            self.w_plain, self.w_care, self.w_link, self.w_lan, self.w_saved, self.w_sound, self.w_clock,
+        ):  # fmt: skip
             self.addWidget(part)
         self.cap = Keycap(theme, caps("help"))
         self.help = Label(theme, "action.help", role="body", token="text2")
@@ -100,6 +107,11 @@ class StatusBar(QStatusBar):
         self.plain = plain
         self.tick(self.now_ms)
 
+    def show_care(self, care: bool) -> None:
+        """Say, or not, that something about the record itself is to be seen to."""
+        self.care = care
+        self.tick(self.now_ms)
+
     def show_saved(self, saved_at: int | None, saving: bool, failed: bool = False) -> None:
         self.saved_at, self.saving, self.not_saved = saved_at or self.saved_at, saving, failed
         self.tick(self.now_ms)
@@ -107,10 +119,14 @@ class StatusBar(QStatusBar):
     def tick(self, now_ms: int) -> None:
         self.now_ms = now_ms or self.now_ms
         self._say_link()
+        self._say_lan()
         self._say_saved()
         self.w_plain.setVisible(self.plain)
         if self.plain:
             self.w_plain.say(tr("status.plain"), "amber")
+        self.w_care.setVisible(self.care)
+        if self.care:
+            self.w_care.say(tr("status.care"), "amber")
         if self.phone is None or self.phone.line == "off" or self.phone.null_device:
             null = self.phone is not None and self.phone.null_device
             self.w_sound.say(tr("status.no_sound"), "amber" if null else "text2", "headset-off")
@@ -147,6 +163,13 @@ class StatusBar(QStatusBar):
             waiting += f", {tr('status.oldest', age=figures.age(oldest))}"
         parts.append(waiting)
         self.w_link.say(" · ".join(parts), token, icon)
+
+    def _say_lan(self) -> None:
+        """Desks reached directly, while there are any; their number counts only those at hand."""
+        beside = len(self.link.beside) if self.link is not None else 0
+        self.w_lan.setVisible(beside > 0)
+        if beside:
+            self.w_lan.say(tr("status.lan", n=beside))
 
     def _say_saved(self) -> None:
         if self.not_saved:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -15,13 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sync.replica.enrolling import join
+from workstation import site
 from workstation.app import build
 from workstation.demo.sound import PulseServer
 from workstation.demo.wire import Wire
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
-from workstation.service import people
 from workstation.settings import load
+from workstation.signing import Key
+from workstation.site import Code
+from workstation.store import Store
+from workstation.store.cipher import KEY_BYTES
 from workstation.store.database import open_for_reading
 
 T = TypeVar("T")
@@ -111,6 +118,11 @@ def until(clock: Clock, condition: Callable[[], T], deadline_s: float, what: str
         time.sleep(0.02)
 
 
+def stands_in(words: str, text: str) -> bool:
+    """Whether `text` has these words; a number at an end of them is a whole one: "0 unsent" is not in "10 unsent"."""
+    return re.search(rf"(?<!\d){re.escape(words)}(?!\d)" if words else "", text) is not None
+
+
 class DeskAtHand(Child):
     """One real desk with a hand on its keyboard (`workstation.demo.puppet`)."""
 
@@ -151,9 +163,9 @@ class DeskAtHand(Child):
     def reads(self, *words: str) -> bool:
         """Whether all these words stand on the screen now, in its controls or its tables."""
         seen = self.do("see")
-        text = "\n".join(f"{name} {value}" for name, value in seen["words"])
+        text = "\n".join(" ".join(said) for said in seen["words"])
         text += "\n" + "\n".join(" ".join(row) for rows in seen["tables"].values() for row in rows)
-        return all(word in text for word in words)
+        return all(stands_in(word, text) for word in words)
 
     def on_disk(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the desk's record, read by this process with the desk's key while the desk has it open."""
@@ -265,18 +277,18 @@ def open_centre(
 ) -> Iterator[Centre]:
     """Start a hub, cables and a desk for each account; they are ended, by pid and in order, when the block is left."""
     with contextlib.ExitStack() as last:
+        codes = _found_site(folder, len(exchanges), clock, ids)
         hub = Child("hub", _hub_command(folder), folder, dict(os.environ))
         last.callback(hub.stop)
         said = hub.line(20)
         while not said.get("ready"):
             said = hub.line(20)
-        cables = [last.enter_context(Wire((said["host"], said["port"]))) for _ in exchanges]
+        cables = [last.enter_context(Wire((said["host"], said["port"]), "https")) for _ in exchanges]
         desks: list[DeskAtHand] = []
         last.callback(_stop_all, desks)
         for number, (cable, exchange) in enumerate(zip(cables, exchanges, strict=True), 1):
             settings = _write_settings(folder, number, cable, exchange)
-            if number == 1:
-                _enrol(settings, clock, ids)
+            _join(settings, codes[number - 1], clock, ids)
             environment = {**os.environ, **sound.environment}
             if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
                 environment["QT_QPA_PLATFORM"] = "offscreen"
@@ -296,7 +308,6 @@ def _stop_all(desks: list[DeskAtHand]) -> None:
 
 
 def _hub_command(folder: Path) -> list[str]:
-    (folder / "hub").mkdir()
     store = folder / "hub" / "hub.db"
     return [
         sys.executable,
@@ -327,7 +338,9 @@ key = "file"
 
 [hub]
 url = "{cable.url}"
-token_file = "{folder / "hub" / "hub.db.token"}"
+
+[lan]
+interfaces = ["127.0.0.1"]
 
 [phone]
 registrars = ["{exchange.host}:{exchange.port}"]
@@ -344,15 +357,35 @@ ring_outputs = ["headset{number}"]
     return path
 
 
-def _enrol(settings: Path, clock: Clock, ids: Ids) -> None:
-    """Write the roster into the first desk's record, as a lead does at the counter; the hub brings it to the other."""
+def _found_site(folder: Path, count: int, clock: Clock, ids: Ids) -> list[Code]:
+    """What IT and the first lead do before anything starts: the site, its people, a one-time code for each desk."""
+    path = folder / "hub" / "hub.db"
+    path.parent.mkdir()
+    key = ids.secret(KEY_BYTES)
+    _write_secret(path.with_name(path.name + ".key"), key.hex() + "\n")
+    site_key = Key(ids.secret(32))
+    with Store.open(path, key, clock=clock, ids=ids, site="ambon") as log:
+        site.found(log, site_key, "Hub", "hub", ids, clock.now_ms())
+        for login, name, role in (("kepala1", "Kepala 1", "lead"), *_operators()):
+            body = site.person_body(login, name, role, PIN, ids)
+            log.append("person.enrolled", ids.uid(), body, signer=site_key).result(30)
+        by = site.Signatory(site_key)
+        invited = [
+            site.invite(log, f"Meja {number}", "desk", by, site_key.public, ids, clock.now_ms())
+            for number in range(1, count + 1)
+        ]
+    return [code for _, code in invited]
+
+
+def _operators() -> list[tuple[str, str, str]]:
+    return [(f"op{number}", name, "operator") for number, name in enumerate(OPERATORS, 1)]
+
+
+def _join(settings: Path, code: Code, clock: Clock, ids: Ids) -> None:
+    """What is typed once at a new desk, before its first start."""
     desktop = build(load(settings), clock, ids)
     try:
-        people.enrol(desktop.desk, "kepala1", "Kepala 1", "lead", PIN).result(30)
-        people.sign_in(desktop.desk, "kepala1", PIN).result(30)
-        for number, name in enumerate(OPERATORS, 1):
-            people.enrol(desktop.desk, f"op{number}", name, "operator", PIN).result(30)
-        people.sign_out(desktop.desk).result(30)
+        asyncio.run(join(desktop.settings.hub.url, code, desktop.store, ids))
     finally:
         desktop.store.close()
         desktop.desk.close()

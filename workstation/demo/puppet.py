@@ -30,7 +30,7 @@ Answer = dict[str, Any]
 
 
 def shown_words(window: QWidget) -> list[list[str]]:
-    """What a person can read in `window` now, as a screen reader is told it: [name, value] of every visible control."""
+    """What a person can read in `window` now, as a screen reader is told it: [name, value, description] of controls."""
     words: list[list[str]] = []
     for widget in [window, *window.findChildren(QWidget)]:
         if not widget.isVisibleTo(window):
@@ -38,9 +38,10 @@ def shown_words(window: QWidget) -> list[list[str]]:
         face = QAccessible.queryAccessibleInterface(widget)
         if face is None or not face.isValid():
             continue
-        name, value = face.text(QAccessible.Text.Name), face.text(QAccessible.Text.Value)
-        if name or value:
-            words.append([name, value])
+        texts = (QAccessible.Text.Name, QAccessible.Text.Value, QAccessible.Text.Description)
+        said = [face.text(text) for text in texts]
+        if any(said):
+            words.append(said)
     return words
 
 

@@ -70,12 +70,12 @@ class _Pair:
 class Wire:
     """A TCP proxy to `target` with faults on command; its own thread, so that a plain test can hold it.
 
-    Use as a context manager. Every command returns when the fault is in force. `connections` counts what was accepted,
-    `carried` the bytes each way.
+    Use as a context manager; `scheme` is what the two ends speak, for `url`. Every command returns when the fault is in
+    force. `connections` counts what was accepted, `carried` the bytes each way.
     """
 
-    def __init__(self, target: Address) -> None:
-        self.target = target
+    def __init__(self, target: Address, scheme: str = "http") -> None:
+        self.target, self._scheme = target, scheme
         self.faults = _Faults()
         self.connections = 0
         self.carried: dict[Direction, int] = {"up": 0, "down": 0}
@@ -101,7 +101,7 @@ class Wire:
 
     @property
     def url(self) -> str:
-        return f"http://{self.address[0]}:{self.address[1]}"
+        return f"{self._scheme}://{self.address[0]}:{self.address[1]}"
 
     # --- faults
     def cut(self) -> None:

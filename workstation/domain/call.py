@@ -6,14 +6,14 @@ outside it cannot change its call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, Protocol
 
 from msgspec import Struct
 
 from workstation.domain.ids import Uid
-from workstation.domain.merge import Entry, State
-from workstation.domain.ops import as_text
+from workstation.domain.merge import State
+from workstation.domain.ops import as_name, as_text
 
 WINDOW_MS: Final = 2_000
 """Rings of one caller at several desks begin within this of the first."""
@@ -39,10 +39,10 @@ def offer_of(uid: Uid, state: State) -> Offer | None:
     if state.created is None or state.created.kind != "offer.rang":
         return None
     facts = state.facts
-    number = as_text(facts.get("e164")) or as_text(facts.get("number"))
+    number = as_name(facts.get("e164")) or as_name(facts.get("number"))
     if not any(character.isdigit() for character in number):
         number = ""
-    return Offer(state.created.at, uid, as_text(facts.get("desk")), number, as_text(facts.get("key")))
+    return Offer(state.created.at, uid, as_name(facts.get("desk")), number, as_name(facts.get("key")))
 
 
 def chains(offers: Iterable[Offer], gap_ms: int) -> Iterator[list[Offer]]:
@@ -124,37 +124,31 @@ def _other_desk(group: list[Offer], offer: Offer) -> bool:
 class Rings(Protocol):
     """Where offers are looked up: by header, by number among all, and the ones that have neither."""
 
-    def near(self, trait: str, value: str, at: int, *, back: bool) -> Iterator[Offer]:
-        """Offers with this value of `key`, `number` or (`neither`, "") by time, away from `at` and with it."""
+    def around(self, trait: str, wanted: Collection[tuple[str, int]], gap_ms: int) -> Iterable[Offer]:
+        """Offers whose `key`, `number` or (`neither`, "") is one of these values, within `gap_ms` of the time by it."""
         ...
 
 
 def neighbours(seeds: Iterable[Offer], rings: Rings) -> set[Offer]:
     """All offers whose call may depend on the seeds, whole: `joined` of them says what `joined` of all would."""
     found: set[Offer] = set()
-    waiting = list(seeds)
+    waiting = set(seeds)
     while waiting:
-        offer = waiting.pop()
-        if offer in found:
-            continue
-        found.add(offer)
-        if offer.key:
-            waiting += _chain_around(rings, "key", offer.key, offer.rang_at, KEY_GAP_MS)
-        if offer.number:
-            waiting += _chain_around(rings, "number", offer.number, offer.rang_at, WINDOW_MS)
-        elif not offer.key:
-            waiting += _chain_around(rings, "neither", "", offer.rang_at, WINDOW_MS)
+        found |= waiting
+        near: set[Offer] = set()
+        for trait, gap_ms, value_of in _TRAITS:
+            wanted = {(value, offer.rang_at) for offer in waiting if (value := value_of(offer)) is not None}
+            if wanted:
+                near.update(rings.around(trait, wanted, gap_ms))
+        waiting = near - found
     return found
 
 
-def _chain_around(rings: Rings, trait: str, value: str, at: int, gap_ms: int) -> Iterator[Offer]:
-    for back in (True, False):
-        last = at
-        for offer in rings.near(trait, value, at, back=back):
-            if abs(offer.rang_at - last) > gap_ms:
-                break
-            last = offer.rang_at
-            yield offer
+_TRAITS: Final[tuple[tuple[str, int, Callable[[Offer], str | None]], ...]] = (
+    ("key", KEY_GAP_MS, lambda offer: offer.key or None),
+    ("number", WINDOW_MS, lambda offer: offer.number or None),
+    ("neither", WINDOW_MS, lambda offer: None if offer.number or offer.key else ""),
+)
 
 
 class OfferStanding(Struct, frozen=True):
@@ -175,14 +169,10 @@ def offer_standing(state: State) -> OfferStanding:
     elif answered is None:
         status = "ringing"
     else:
-        turns = [entry for entry in state.entries.values() if entry.kind in ("offer.held", "offer.resumed")]
-        newest = max(turns, key=_turn, default=None)
+        turns = [entry for entry in state.entries if entry.kind in ("offer.held", "offer.resumed")]
+        newest = turns[-1] if turns else None
         status = "held" if newest and newest.kind == "offer.held" else "talking"
     return OfferStanding(status, answered, state.corrected_at(ended) if ended else None, reason)
-
-
-def _turn(entry: Entry) -> tuple[int, int, int]:
-    return (entry.hlc, entry.replica, entry.seq)
 
 
 class CallStanding(Struct, frozen=True):

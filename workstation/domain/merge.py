@@ -1,21 +1,25 @@
 """The fold: what a set of ops says an entity is (promises M3, M4, M5, M8).
 
-Pure and free of order: any order of the same ops, with any repeated, gives the same state, on desk and hub alike. It
-never raises on what a peer wrote; what does not fit is left out of the state and stays in the log.
+Pure and free of order: any order of the same ops gives the same state, on desk and hub alike. Whoever holds a log takes
+each op in once (its dot says which it is). The fold never raises on what a peer wrote; what does not fit is left out of
+the state and stays in the log. Lines of text stay in the log too (`workstation.domain.narrative`): a state holds what
+has an end, however long an incident lasts.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct, field
 
 from workstation.domain.ids import Uid
-from workstation.domain.ops import KINDS, Body, Dot, Effect, Op, as_at, as_dot, as_text, upcast
+from workstation.domain.kinds import KINDS, Effect, upcast
+from workstation.domain.ops import Body, Dot, Op, as_at, as_dot, as_text
 
 LIFE: Final = "_life"
-"""The register behind close and reopen; no `set` may name it."""
+"""The register behind close and reopen, undo and redo; no `set` may name it."""
 CORRECTED: Final = "entry.corrected"
 FOLD_VERSION: Final = 1
 """Raised whenever the same ops give another state, so that a store folds its log again."""
@@ -37,7 +41,7 @@ class Write(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One add-only line or clock stamp: `kind` is its op's kind, `at` its time in ms UTC, `body` as written."""
+    """One add-only act or clock stamp: `kind` is its op's kind, `at` its time in ms UTC, `body` as written."""
 
     hlc: int
     replica: int
@@ -52,69 +56,25 @@ class Entry(NamedTuple):
         return (self.replica, self.seq)
 
 
-class Register(Struct):
-    """A multi-value register with a last-writer face.
+class State(Struct, array_like=True):
+    """What an entity is: its first facts, registers by field, and entries in order. Changed only by `apply`.
 
-    `live` are the writes nobody replaced, `gone` every dot named as replaced: it keeps those whose write has not
-    arrived, or arrives again, from coming back to life.
-    """
-
-    live: dict[Dot, Write] = field(default_factory=dict)
-    gone: set[Dot] = field(default_factory=set)
-
-    def write(self, write: Write, replaces: Iterable[Dot]) -> None:
-        dot = write.dot
-        for old in replaces:
-            if old != dot:
-                self.gone.add(old)
-                self.live.pop(old, None)
-        if dot not in self.gone:
-            self.live[dot] = write
-
-    @property
-    def values(self) -> list[Write]:
-        """Live writes, the face first: greatest (hlc, replica)."""
-        if len(self.live) < 2:
-            return list(self.live.values())
-        return sorted(self.live.values(), key=_order, reverse=True)
-
-    @property
-    def face(self) -> Any:
-        """The value shown, None where nothing lives."""
-        values = self.values
-        return values[0].value if values else None
-
-    @property
-    def rival(self) -> bool:
-        """Whether people disagree: live writes of different values. Two desks that wrote the same do not."""
-        if len(self.live) < 2:
-            return False
-        first, *rest = (_likeness(write.value) for write in self.live.values())
-        return any(other != first for other in rest)
-
-
-def _order(write: Write | Entry) -> tuple[int, int, int]:
-    return (write.hlc, write.replica, write.seq)
-
-
-def _likeness(value: object) -> tuple[str, str]:
-    return (type(value).__name__, repr(value))
-
-
-class State(Struct):
-    """What an entity is: its first facts, registers by field, and entries by dot. Changed only by `apply`.
-
-    `seen` is the entity type the ops so far speak of, "" when none of their kinds is known here.
+    `seen` is the entity type the ops so far speak of, "" when none of their kinds is known here. A register is its live
+    writes, those nobody replaced, the face first: greatest (hlc, replica, seq). `gone` counts, by field, how often a
+    dot was named as replaced beyond the one write it took away: those whose write has not arrived, or stands in another
+    entity (a call's offers), never live. `salts` are what each replica hid its ops' bodies with (promise M2).
     """
 
     seen: str = ""
     created: Entry | None = None
-    registers: dict[str, Register] = field(default_factory=dict)
-    entries: dict[Dot, Entry] = field(default_factory=dict)
+    registers: dict[str, list[Write]] = field(default_factory=dict)
+    gone: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    salts: list[tuple[int, bytes]] = field(default_factory=list)
 
     @property
     def type(self) -> str:
-        """offer, incident, assignment, person, or "" for what this version does not know."""
+        """offer, incident, assignment, person, …, or "" for what this version does not know."""
         return KINDS[self.created.kind].entity if self.created else self.seen
 
     @property
@@ -122,132 +82,214 @@ class State(Struct):
         """The body of the op that made the entity, empty before it arrives."""
         return self.created.body if self.created else {}
 
+    def live(self, name: str) -> list[Write]:
+        """The live writes of a register, the face first. Look, don't touch."""
+        return self.registers.get(name, [])
+
     def face(self, name: str) -> Any:
         """The value shown of a register, None where there is none."""
-        register = self.registers.get(name)
-        return register.face if register else None
+        live = self.registers.get(name)
+        return live[0].value if live else None
 
     def seen_dots(self, name: str) -> list[Dot]:
         """The dots an edit of this register replaces when its author saw it as it is here."""
-        register = self.registers.get(name)
-        return [write.dot for write in register.values] if register else []
+        return [(write.replica, write.seq) for write in self.registers.get(name, ())]
 
     @property
     def rivals(self) -> list[str]:
         """Names of the registers with rival values."""
-        return sorted(name for name, register in self.registers.items() if name != LIFE and register.rival)
+        return sorted(name for name, live in self.registers.items() if len(live) > 1 and name != LIFE and rival(live))
 
     def of(self, kind: str) -> list[Entry]:
         """Entries of a kind, oldest first."""
-        return sorted((entry for entry in self.entries.values() if entry.kind == kind), key=_order)
+        return [entry for entry in self.entries if entry.kind == kind]
+
+    def entry(self, dot: Dot) -> Entry | None:
+        """The entry an op left, None where it left none."""
+        return next((entry for entry in self.entries if entry.dot == dot), None)
 
     def stamp(self, kind: str) -> int | None:
         """When something first happened, ms UTC, corrections heeded; None = not yet.
 
         `kind` is the op's, or the creation's.
         """
-        entries = [entry for entry in self.entries.values() if entry.kind == kind]
+        times = [self.corrected_at(entry) for entry in self.entries if entry.kind == kind]
         if self.created and self.created.kind == kind:
-            entries.append(self.created)
-        return min((self.corrected_at(entry) for entry in entries), default=None)
+            times.append(self.corrected_at(self.created))
+        return min(times, default=None)
 
     def first(self, kind: str) -> Entry | None:
         """The entry that gives `stamp` its time."""
-        return min(self.of(kind), key=lambda entry: (self.corrected_at(entry), *_order(entry)), default=None)
-
-    def corrections(self, dot: Dot) -> list[Entry]:
-        """What was put right about an entry, oldest first."""
-        return [entry for entry in self.of(CORRECTED) if as_dot(entry.body.get("entry")) == dot]
+        return min(self.of(kind), key=lambda entry: (self.corrected_at(entry), *order(entry)), default=None)
 
     def corrected_at(self, entry: Entry) -> int:
         """An entry's time after its newest correction, and the newest correction of that one."""
-        return self._put_right(entry, lambda body: as_at(body.get("at")) is not None).at
-
-    def corrected_text(self, entry: Entry) -> str:
-        """An entry's text after its newest correction, and the newest correction of that one."""
-        return as_text(self._put_right(entry, lambda body: isinstance(body.get("text"), str)).body.get("text"))
-
-    def _put_right(self, entry: Entry, fits: Callable[[Body], bool]) -> Entry:
-        """The correction that counts, else the entry itself."""
-        newest: dict[Dot, Entry] = {}
-        for correction in self.entries.values():
-            if correction.kind == CORRECTED and fits(correction.body):
-                target = as_dot(correction.body.get("entry"))
-                if target and (target not in newest or _order(newest[target]) < _order(correction)):
-                    newest[target] = correction
-        passed = set()  # only a forged pair that name each other makes a ring
-        while (better := newest.get(entry.dot)) is not None and entry.dot not in passed:
-            passed.add(entry.dot)
-            entry = better
-        return entry
+        corrections = [entry for entry in self.entries if entry.kind == CORRECTED]
+        if not corrections:
+            return entry.at
+        return put_right(entry, corrections, lambda body: as_at(body.get("at")) is not None).at
 
     def apply(self, op: Op) -> None:
-        """Fold one op in. The same op again changes nothing."""
+        """Fold one op in. Each op is folded once: whoever holds the log knows its dots."""
+        self.keep_salt(op)
         op = upcast(op)
         kind = KINDS.get(op.kind)
         if kind is None:
             return
-        self.seen = max(self.seen, kind.entity)
+        if kind.entity > self.seen:
+            self.seen = kind.entity
         effect = kind.effect
         if effect is Effect.SET:
             self._set(op)
-            return
-        at = as_at(op.body.get("at"))
-        entry = Entry(op.hlc, op.replica, op.seq, op.kind, op.at if at is None else at, op.person, op.body)
+            if "after" in op.body:
+                knew = entry_of(op)._replace(body={"after": op.body["after"]})
+                insort(self.entries, knew, key=order)
+        elif effect is not Effect.LINE:
+            self._entry(op, effect)
+
+    def keep_salt(self, op: Op) -> None:
+        """Remember what the replica hides its bodies with: all there is to take of an op without effect."""
+        if op.salt:
+            self.salts = sorted([*(pair for pair in self.salts if pair[0] != op.replica), (op.replica, op.salt)])
+
+    def salt(self, replica: int) -> bytes:
+        """What a replica hid its bodies with on this entity, b"" where it wrote none, or it was erased."""
+        return next((salt for author, salt in self.salts if author == replica), b"")
+
+    def _entry(self, op: Op, effect: Effect) -> None:
+        entry = entry_of(op)
         if effect is Effect.CREATE:
-            if self.created is None or _order(entry) < _order(self.created):
+            if self.created is None or order(entry) < order(self.created):
                 self.created = entry
-            return
-        if effect is Effect.LATEST:
+        elif effect is Effect.LATEST:
             self._latest(entry)
-            return
-        self.entries[op.dot] = entry
-        if effect is Effect.LIFE:
-            write = Write(op.hlc, op.replica, op.seq, op.kind, entry.at, op.person)
-            self.registers.setdefault(LIFE, Register()).write(write, _dots(op.body.get("seen")))
+        elif effect is Effect.CORRECT:
+            if as_at(op.body.get("at")) is not None:
+                insort(self.entries, entry, key=order)
+        else:
+            insort(self.entries, entry, key=order)
+            if effect is Effect.LIFE:
+                self._write(LIFE, Write(op.hlc, op.replica, op.seq, op.kind, entry.at, op.person), op.body.get("seen"))
 
     def _set(self, op: Op) -> None:
         writes = op.body.get("set")
-        if not isinstance(writes, dict):
+        if type(writes) is not dict:
             return
+        registers, gone = self.registers, self.gone
+        hlc, replica, seq, at, person = op.hlc, op.replica, op.seq, op.at, op.person
         for name, pair in writes.items():
-            if (
-                not isinstance(name, str)
-                or name.startswith("_")
-                or not isinstance(pair, list | tuple)
-                or len(pair) != 2
-            ):
+            if type(name) is not str or name[:1] == "_" or type(pair) not in _PAIRS or len(pair) != 2:
                 continue
-            write = Write(op.hlc, op.replica, op.seq, pair[0], op.at, op.person)
-            register = self.registers.get(name)
-            if register is None:
-                register = self.registers[name] = Register()
-            register.write(write, _dots(pair[1]))
+            write = Write(hlc, replica, seq, pair[0], at, person)
+            if not pair[1] and not gone and name not in registers:
+                registers[name] = [write]  # nearly every first value
+            else:
+                self._write(name, write, pair[1])
+
+    def _write(self, name: str, write: Write, replaces: object) -> None:
+        live = self.registers.get(name)
+        if live is None:
+            live = self.registers[name] = []
+        elif len(live) == 1 and type(replaces) in _PAIRS and len(replaces) == 1:  # type: ignore[arg-type]
+            old = live[0]
+            if as_dot(replaces[0]) == (old.replica, old.seq) and not self.gone:  # type: ignore[index]
+                live[0] = write  # nearly every edit: it replaces the one value there is
+                return
+        for dot in _dots(replaces):
+            if dot != (write.replica, write.seq):
+                self._replaced(name, live, dot)
+        if not self._named_before(name, (write.replica, write.seq)):
+            live.append(write)
+            live.sort(key=order, reverse=True)
+
+    def _replaced(self, name: str, live: list[Write], dot: Dot) -> None:
+        for at, write in enumerate(live):
+            if (write.replica, write.seq) == dot:
+                del live[at]
+                return
+        counts = {(replica, seq): count for replica, seq, count in self.gone.get(name, ())}
+        counts[dot] = counts.get(dot, 0) + 1
+        self._count(name, counts)
+
+    def _named_before(self, name: str, dot: Dot) -> bool:
+        """Whether this write was replaced before it came; it is then counted off."""
+        counts = {(replica, seq): count for replica, seq, count in self.gone.get(name, ())}
+        if dot not in counts:
+            return False
+        counts[dot] -= 1
+        self._count(name, counts)
+        return True
+
+    def _count(self, name: str, counts: dict[Dot, int]) -> None:
+        kept = [(replica, seq, count) for (replica, seq), count in sorted(counts.items()) if count]
+        if kept:
+            self.gone[name] = kept
+        else:
+            self.gone.pop(name, None)
 
     def _latest(self, entry: Entry) -> None:
         """Keep the newest of a kind for each desk: a person signs in a thousand times a year."""
         desk = as_text(entry.body.get("desk"))
-        for old in self.entries.values():
+        for old in self.entries:
             if old.kind == entry.kind and as_text(old.body.get("desk")) == desk:
-                if _order(old) < _order(entry):
-                    del self.entries[old.dot]
+                if order(old) < order(entry):
+                    self.entries.remove(old)
                     break
                 return
-        self.entries[entry.dot] = entry
+        insort(self.entries, entry, key=order)
+
+
+_PAIRS: Final = (list, tuple)
+
+
+def order(act: Write | Entry) -> tuple[int, int, int]:
+    """The order of acts: clock, then replica, then the replica's own."""
+    return (act.hlc, act.replica, act.seq)
+
+
+def entry_of(op: Op) -> Entry:
+    """An op as the entry it leaves."""
+    at = as_at(op.body.get("at"))
+    return Entry(op.hlc, op.replica, op.seq, op.kind, op.at if at is None else at, op.person, op.body)
+
+
+def rival(live: list[Write]) -> bool:
+    """Whether people disagree: live writes of different values. Two desks that wrote the same do not."""
+    first, *rest = (_likeness(write.value) for write in live)
+    return any(other != first for other in rest)
+
+
+def put_right(entry: Entry, corrections: Iterable[Entry], fits: Callable[[Body], bool]) -> Entry:
+    """The correction that counts for an entry, else the entry itself: the newest that fits, and the newest of that."""
+    newest: dict[Dot, Entry] = {}
+    for correction in corrections:
+        target = as_dot(correction.body.get("entry"))
+        if target and fits(correction.body) and (target not in newest or order(newest[target]) < order(correction)):
+            newest[target] = correction
+    passed = set()  # only a forged pair that name each other makes a ring
+    while (better := newest.get(entry.dot)) is not None and entry.dot not in passed:
+        passed.add(entry.dot)
+        entry = better
+    return entry
+
+
+def _likeness(value: object) -> tuple[str, str]:
+    return (type(value).__name__, repr(value))
 
 
 def _dots(value: object) -> Iterator[Dot]:
     if isinstance(value, list | tuple):
-        for item in value:
-            dot = as_dot(item)
-            if dot is not None:
-                yield dot
+        yield from {dot for item in value if (dot := as_dot(item)) is not None}
 
 
 def fold(ops: Iterable[Op]) -> dict[Uid, State]:
-    """The state of every entity the ops speak of."""
+    """The state of every entity the ops speak of; an op that comes again is left out."""
     states: dict[Uid, State] = {}
+    had: set[Dot] = set()
     for op in ops:
+        if op.dot in had:
+            continue
+        had.add(op.dot)
         state = states.get(op.entity)
         if state is None:
             state = states[op.entity] = State()
@@ -256,52 +298,25 @@ def fold(ops: Iterable[Op]) -> dict[Uid, State]:
 
 
 def join(states: Iterable[State]) -> State:
-    """One state out of several: a call out of its offers (M11), or an entity's state out of two halves of its ops.
+    """One state out of those of several entities: a call out of its offers (M11), whose ops may replace each other's.
 
-    Associative, commutative, and harmless to repeat. The argument states are left as they are.
+    Associative and commutative. The argument states are left as they are.
     """
     joined = State()
     for state in states:
         joined.seen = max(joined.seen, state.seen)
-        if state.created and (joined.created is None or _order(state.created) < _order(joined.created)):
+        if state.created and (joined.created is None or order(state.created) < order(joined.created)):
             joined.created = state.created
-        for entry in state.entries.values():
+        for entry in state.entries:
             if KINDS[entry.kind].effect is Effect.LATEST:
                 joined._latest(entry)
             else:
-                joined.entries[entry.dot] = entry
-        for name, register in state.registers.items():
-            into = joined.registers.setdefault(name, Register())
-            into.gone |= register.gone
-            into.live |= register.live
-    for register in joined.registers.values():
-        register.live = {dot: write for dot, write in register.live.items() if dot not in register.gone}
+                insort(joined.entries, entry, key=order)
+        for name, live in state.registers.items():
+            joined.registers.setdefault(name, []).extend(live)
+        for name, gone in state.gone.items():
+            joined.gone.setdefault(name, []).extend(gone)
+    for name, live in joined.registers.items():
+        dead = {(replica, seq) for replica, seq, _ in joined.gone.get(name, ())}
+        live[:] = sorted((write for write in live if write.dot not in dead), key=order, reverse=True)
     return joined
-
-
-def canonical(state: State) -> list[Any]:
-    """A state as plain lists, the same for equal states however they came about; what is hashed and stored."""
-    return [
-        state.seen,
-        state.created,
-        [
-            [name, [*register.values], [part for dot in sorted(register.gone) for part in dot]]
-            for name, register in sorted(state.registers.items())
-        ],
-        sorted(state.entries.values(), key=_order),
-    ]
-
-
-def restored(parts: list[Any]) -> State:
-    """The state `canonical` was made of."""
-    seen, created, registers, entries = parts
-    state = State(seen, Entry(*created) if created else None)
-    for name, live, gone in registers:
-        writes = (Write(*write) for write in live)
-        state.registers[name] = Register(
-            {(write.replica, write.seq): write for write in writes}, set(zip(gone[::2], gone[1::2], strict=True))
-        )
-    for parts in entries:
-        entry = Entry(*parts)
-        state.entries[(entry.replica, entry.seq)] = entry
-    return state

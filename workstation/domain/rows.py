@@ -17,6 +17,7 @@ class Sync(StrEnum):
 
     LOCAL = "local"  # on this desk only
     QUEUED = "queued"  # a link is up or was, it waits to be sent
+    BESIDE = "beside"  # another desk has it, the hub not yet
     SERVER = "server"  # acknowledged by the hub
     CONFLICT = "conflict"  # rival values
     REFUSED = "refused"
@@ -190,6 +191,8 @@ class UnsentRow(Struct, frozen=True):
     detail: str
     count: int
     sync: Sync
+    why: str = ""
+    """The peer's word for why it was refused."""
 
 
 class Person(Struct, frozen=True):
@@ -254,7 +257,8 @@ class QueueFigures(Struct, frozen=True):
 class LinkStatus(Struct, frozen=True):
     """The honest word on the wire.
 
-    `state`: up, down, off (no hub set), refused (`sentence` says why and what to do).
+    `state`: up, down, off (no hub set), refused (`sentence` says why and what to do). `beside` are the desks reached
+    directly while the hub is not, `elsewhere` how many of the unsent ops one of them has on disk.
     """
 
     state: str
@@ -265,6 +269,8 @@ class LinkStatus(Struct, frozen=True):
     oldest_unsent_at: int | None
     clock_offset_ms: int | None
     sentence: Sentence = NOTHING
+    beside: tuple[str, ...] = ()
+    elsewhere: int = 0
 
 
 class RingView(Struct, frozen=True):

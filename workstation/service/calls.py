@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
+from workstation.domain.kinds import CALL_REGISTERS, IDENTITIES, REASONS
 from workstation.domain.merge import State
-from workstation.domain.ops import CALL_REGISTERS, IDENTITIES, REASONS, Dot, as_text
+from workstation.domain.ops import Dot, as_text
 from workstation.domain.sentence import say
 from workstation.service import callviews
 from workstation.service.desk import BadValue, Desk, Edit, Pending, Phone, Refused, TooLate, named, not_one_of
@@ -71,7 +72,8 @@ def rang(desk: Desk, ring: Ring) -> Pending[Changes]:
 
 def _number_follows(tx: Tx, offer: Uid, number: object, person: Uid) -> None:
     """Give the number to incidents of this call that have none; what was typed there stands."""
-    for (incident,) in tx.db.execute("select incident from link where call = ?", [offer]).fetchall():
+    sql = "select source from link where target = ? and kind = 'call' and live = 1"
+    for (incident,) in tx.db.execute(sql, [offer]).fetchall():
         state = tx.state(incident)
         if state is not None and "callback" not in state.registers:
             tx.append("incident.edited", incident, {"set": {"callback": [number, []]}}, person)

@@ -47,6 +47,20 @@ def earlier_calls(db: Connection, number: str, now: int, days: int = 30, limit: 
     return _calls(db, sql, [number, e164, now - days * DAY_MS, now, limit])
 
 
+def calls_and_abandoned(db: Connection, now: int) -> tuple[list[CallRow], list[AbandonedRow]]:
+    """Give the newest calls, and those nobody answered, as of one moment."""
+    return calls_page(db), abandoned(db, now)
+
+
+def at_ring(db: Connection, offer: Uid, number: str, now: int) -> tuple[CallRow | None, tuple[CallRow, ...]]:
+    """Give the call of an offer, and the earlier calls of its number; `number` and `now` stand in until it is here."""
+    found = call(db, offer)
+    if found is not None:
+        number, now = found.e164 or found.number, found.rang_at
+    earlier = earlier_calls(db, number, now) if number else []
+    return found, tuple(row for row in earlier if found is None or row.uid != found.uid)
+
+
 def abandoned(db: Connection, now: int, hours: int = 24, limit: int = 500) -> list[AbandonedRow]:
     """Give abandoned calls by number, those to call back first, the longest overdue first (promise M11).
 
@@ -99,7 +113,7 @@ def _incidents(db: Connection, calls: Sequence[Uid]) -> dict[Uid, list[tuple[Any
     for start in range(0, len(calls), 500):
         some = list(calls[start : start + 500])
         sql = f"""select distinct offer.call, incident.uid, incident.number, incident.type, incident.opened_at
-                  from offer join link on link.call = offer.uid join incident on incident.uid = link.incident
+                  from offer join link on link.target = offer.uid join incident on incident.uid = link.source
                   where offer.call in ({",".join("?" * len(some))}) order by incident.opened_at"""  # noqa: S608
         for row in db.execute(sql, some):
             found.setdefault(row[0], []).append(row[1:4])

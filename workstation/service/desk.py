@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from msgspec import Struct
 
 from workstation.domain.changes import Changes
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
-from workstation.domain.ops import CALL_REGISTERS, INCIDENT_REGISTERS
+from workstation.domain.kinds import CALL_REGISTERS, INCIDENT_REGISTERS
+from workstation.domain.rights import DOES, SEES
 from workstation.domain.rows import Dot, LinkStatus, Person, Uid
 from workstation.domain.sentence import Sentence, say
 from workstation.geo.gazetteer import Gazetteer
-from workstation.service import clocks
+from workstation.service import access, clocks
 from workstation.service.catalogue import Catalogue
 from workstation.service.tries import Tries
 from workstation.settings import Settings
+from workstation.signing import Key
+from workstation.site import Signatory
 from workstation.store import Connection, Store, Tx, reads
 from workstation.words import Spoken
 
 T = TypeVar("T")
 U = TypeVar("U")
+P = ParamSpec("P")
 
 Pending = Future
 """What every write and read of a desk returns; `result()` raises what went wrong."""
@@ -86,8 +90,10 @@ class Link(Protocol):
 class Desk:
     """One workstation as the services see it.
 
-    `person` is None while nobody is signed in; ops then carry an empty person and the desk's name (promise P2).
-    `typed` remembers the type each call had before this desk's last key, and when that was, monotonic seconds.
+    `person` is None while nobody is signed in; ops then carry an empty person and the desk's name (promise P2). `key`
+    is that of who is signed in, for what needs their signature (promise S10).
+    `why` is the reason said for what is looked at, "" = none. `typed` remembers the type each call had before this
+    desk's last key, and when that was, monotonic seconds.
     """
 
     def __init__(
@@ -112,7 +118,10 @@ class Desk:
         self.status = status
         self.tries = Tries(clock)
         self.person: Person | None = None
+        self.key: Key | None = None
         self.typed: dict[Uid, tuple[object, float]] = {}
+        self.why = ""
+        self._looks = access.Looks()
         self._slow: ThreadPoolExecutor | None = None
         self._tx: Tx | None = None
         self._keep_clocks()
@@ -129,12 +138,21 @@ class Desk:
 
     def require(self, *roles: str) -> Person:
         """Give the person signed in when their role is one of `roles`; raises `NotAllowed`."""
-        role = Sentence(f"role.{'_or_'.join(roles)}")
-        if self.person is None:
-            raise NotAllowed(say("refused.sign_in_first", role=role))
-        if self.person.role not in roles:
-            raise NotAllowed(say("refused.other_role", role=role, own=Sentence(f"role.{self.person.role}")))
+        if self.person is None or self.person.role not in roles:
+            raise self._not_allowed(roles)
         return self.person
+
+    def _not_allowed(self, roles: Collection[str]) -> NotAllowed:
+        """Why whoever sits here may not."""
+        if self.person is None:
+            return NotAllowed(say("refused.sign_in_first", role=_named(roles)))
+        return NotAllowed(_other_role(self.person, roles))
+
+    def signatory(self, act: str) -> Signatory:
+        """Give who signs what the table of rights lets some roles do (`rights.DOES`); raises `NotAllowed`."""
+        person = self.require(*DOES[act])
+        assert self.key is not None, "whoever is signed in has unsealed their key"
+        return Signatory(self.key, person.uid)
 
     def write(self, act: Callable[[Tx], object]) -> Pending[Changes]:
         """Run `act` in one transaction of the writer thread; inside `together`, in the transaction that is open."""
@@ -147,6 +165,29 @@ class Desk:
         if self._tx is not None:
             return _done(fn, self._tx.db)
         return self.store.read(fn)
+
+    def may_see(self, view: Callable[..., object]) -> bool:
+        """Say whether whoever sits here may see a view."""
+        return (self.person.role if self.person else "") in SEES[view.__name__].roles
+
+    def see(self, view: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
+        """Ask a view of the record for whoever sits here: what `rights.SEES` lets their role see, and the look is in
+        the access log before the answer is given where the table says so (promise D6). Raises `NotAllowed`.
+        """
+        sight = SEES[view.__name__]
+        if not self.may_see(view):
+            return self.refuse(self._not_allowed(sight.roles))
+        asked = self.ask(lambda db: view(db, *args, **kwargs))
+        if not sight.logged:
+            return asked
+        about = access.about(args)
+        return self._looks.logged(self, view.__name__, about, asked)
+
+    def because(self, why: str) -> Desk:
+        """The same desk for looks that have a reason: it stands in the access log with each."""
+        given = copy.copy(self)
+        given.why = why
+        return given
 
     def together(self, fn: Callable[[Desk], T]) -> Pending[T]:
         """Run `fn` with a desk whose writes all fall into one transaction: all of them stand, or none."""
@@ -203,6 +244,20 @@ class Desk:
         inside = copy.copy(self)
         inside._tx = tx
         return inside
+
+
+def may(person: Person, roles: Collection[str]) -> None:
+    """See that a person has one of these roles; raises `NotAllowed`."""
+    if person.role not in roles:
+        raise NotAllowed(_other_role(person, roles))
+
+
+def _other_role(person: Person, roles: Collection[str]) -> Sentence:
+    return say("refused.other_role", role=_named(roles), own=Sentence(f"role.{person.role}"))
+
+
+def _named(roles: Collection[str]) -> Sentence:
+    return Sentence(f"role.{'_or_'.join(sorted((role for role in roles if role), reverse=True))}")
 
 
 def then(pending: Pending[T], fn: Callable[[T], U]) -> Pending[U]:

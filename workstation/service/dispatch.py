@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
-from workstation.domain.ops import PROOFS
+from workstation.domain.kinds import PROOFS
 from workstation.domain.sentence import say
 from workstation.service.catalogue import CHANNELS
 from workstation.service.desk import BadValue, Desk, Pending, Refused, not_one_of, text

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from workstation.domain.ids import Uid
-from workstation.domain.merge import Entry, Register, State
+from workstation.domain.merge import Entry, Write
+from workstation.domain.narrative import narrative
 from workstation.domain.ops import as_dot, as_text
 from workstation.domain.rows import AssignmentRow, BoardRow, Field, IncidentView, Note, Step, Value
 from workstation.service import clocks as clocks_of
@@ -39,12 +40,12 @@ def incident(db: Connection, uid: Uid, now: int = 0) -> IncidentView | None:
         return None
     row = _board_rows(db, found, now)[0]
     names = Names(db)
-    calls = "select distinct call from (select coalesce(offer.call, link.call) as call from link left join offer on " \
-            "offer.uid = link.call where link.incident = ?)"  # fmt: skip
+    calls = """select distinct coalesce(offer.call, link.target) from link left join offer on offer.uid = link.target
+               where link.source = ? and link.kind = 'call' and link.live = 1"""
     return IncidentView(
         row=row,
-        fields={name: names.field(name, reg) for name, reg in state.registers.items() if not name.startswith("_")},
-        notes=tuple(names.note(entry, state) for entry in _narrative(state)),
+        fields={name: names.field(name, live) for name, live in state.registers.items() if not name.startswith("_")},
+        notes=tuple(names.note(entry) for entry in narrative(reads.ops_of(db, uid))),
         assignments=row.assignments,
         calls=tuple(call for (call,) in db.execute(calls, [uid])),
         disposition=found[0]["disposition"],
@@ -59,7 +60,7 @@ class Names:
         self._desks = reads.desks(db)
         self._travelled = travelled(db)
 
-    def field(self, name: str, register: Register) -> Field:
+    def field(self, name: str, live: Sequence[Write]) -> Field:
         """Give a register as the form shows it, the face first."""
         values = tuple(
             Value(
@@ -67,11 +68,11 @@ class Names:
                 write.dot, write.at, self.desk(write.replica), self.person(write.person),
                 write.replica == self._travelled.own,
             )
-            for write in register.values
+            for write in live
         )  # fmt: skip
         return Field(name, values)
 
-    def note(self, entry: Entry, state: State) -> Note:
+    def note(self, entry: Entry) -> Note:
         """Give a line of the narrative, or a correction of one, as it was written."""
         words = as_text(entry.body.get("text"))
         corrects = as_dot(entry.body.get("entry"))
@@ -83,14 +84,6 @@ class Names:
 
     def person(self, uid: Uid) -> str:
         return str(self._people.get(uid, ""))
-
-
-def _narrative(state: State) -> list[Entry]:
-    """Lines and their corrections in the order they were written."""
-    lines = state.of("incident.noted")
-    named = {entry.dot for entry in lines}
-    better = [entry for entry in state.of("entry.corrected") if as_dot(entry.body.get("entry")) in named]
-    return sorted([*lines, *better], key=lambda entry: (entry.hlc, entry.dot))
 
 
 def _board_rows(db: Connection, found: Sequence[dict[str, Any]], now: int) -> list[BoardRow]:
@@ -140,9 +133,9 @@ def _stamps(row: AssignmentRow) -> Stamps:
 def _reports(db: Connection, found: Sequence[dict[str, Any]]) -> dict[Uid, Report]:
     """The first call of each incident; where there is none the incident's own opening stands for it."""
     rang: dict[Uid, tuple[int, int]] = {}
-    sql = """select link.incident, min(call.rang_at) as rang_at, min(call.answered_at) as answered_at from link
-             join offer on offer.uid = link.call join call on call.uid = offer.call
-             where link.incident in ({}) group by link.incident"""
+    sql = """select link.source as incident, min(call.rang_at) as rang_at, min(call.answered_at) as answered_at
+             from link join offer on offer.uid = link.target join call on call.uid = offer.call
+             where link.kind = 'call' and link.live = 1 and link.source in ({}) group by link.source"""
     for row in _in(db, sql, [row["uid"] for row in found]):
         rang[row["incident"]] = (row["rang_at"], row["answered_at"] or row["rang_at"])
     made = {}

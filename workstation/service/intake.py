@@ -6,13 +6,17 @@ from collections.abc import Mapping
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
-from workstation.domain.ops import INCIDENT_REGISTERS, Dot
+from workstation.domain.kinds import INCIDENT_REGISTERS, KINDS, Effect, Kind
+from workstation.domain.ops import Dot
 from workstation.domain.sentence import say
 from workstation.service.desk import BadValue, Desk, Edit, Pending, Refused, named, text
 from workstation.service.registers import fitted, known, writes
-from workstation.store import Connection, Tx
+from workstation.store import Connection, Tx, reads
 
 PRIORITIES = (1, 2, 3, 4)
+_NONE = Kind("", Effect.SET)
+_CORRECTABLE = frozenset({Effect.CREATE, Effect.ENTRY, Effect.LINE, Effect.LIFE, Effect.CORRECT})
+"""What can be put right by a later entry; a field is simply written again."""
 
 
 class StillOpen(Refused):
@@ -95,20 +99,6 @@ def note(desk: Desk, incident: Uid, words: str, at: int | None = None, by: Uid |
     return desk.write(act)
 
 
-def link(desk: Desk, incident: Uid, offer: Uid) -> Pending[Changes]:
-    """Tie another call to an incident: the caller rings again, a neighbour reports the same."""
-    person = desk.person_uid
-
-    def act(tx: Tx) -> None:
-        state = known(tx, incident, "incident")
-        known(tx, offer, "call")
-        tied = {entry.body.get("call") for entry in state.of("incident.linked")} | {state.facts.get("call")}
-        if offer not in tied:
-            tx.append("incident.linked", incident, {"call": offer}, person)
-
-    return desk.write(act)
-
-
 def correct(desk: Desk, entity: Uid, entry: Dot, words: str, reason: str = "") -> Pending[Changes]:
     """Put a line right by a new one that names it; the old one stays in the record (promise M5)."""
     try:
@@ -134,8 +124,9 @@ def _correction(desk: Desk, entity: Uid, entry: Dot, body: dict[str, object]) ->
     person = desk.person_uid
 
     def act(tx: Tx) -> None:
-        state = known(tx, entity, "entry")
-        if tuple(entry) not in state.entries:
+        known(tx, entity, "entry")
+        op = reads.op(tx.db, entry)
+        if op is None or op.entity != entity or KINDS.get(op.kind, _NONE).effect not in _CORRECTABLE:
             raise BadValue(say("refused.no_such_line"))
         tx.append("entry.corrected", entity, body, person)
 

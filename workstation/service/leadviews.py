@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from workstation.domain.ops import INCIDENT_REGISTERS
-from workstation.domain.rows import ConflictRow, DeskRow, Person, QueueFigures, SkewedDesk, UnsentRow
+from workstation.domain.kinds import INCIDENT_REGISTERS
+from workstation.domain.rows import BoardRow, ConflictRow, DeskRow, Person, QueueFigures, SkewedDesk, Sync, UnsentRow
 from workstation.service import clocks as clocks_of
-from workstation.service.incidentviews import Names
+from workstation.service.incidentviews import Names, board
 from workstation.service.status import outages, travelled
 from workstation.store import Connection, reads
 
@@ -45,14 +45,17 @@ def unsent(db: Connection, limit: int = UNSENT_MOST) -> list[UnsentRow]:
     After hours offline only the oldest `UNSENT_OPS` ops are looked at; how many there are in all is in `LinkStatus`.
     """
     far = travelled(db)
-    sql = """select min(op.at), op.kind, count(*), max(op.seq), entity.type, entity.uid from op
+    sql = """select min(op.at), op.kind, count(*), min(op.seq), max(op.seq), entity.type, entity.uid from op
              join entity on entity.id = op.entity where op.replica = ? and op.seq > ? and op.seq <= ?
              group by op.entity, op.kind order by min(op.seq) limit ?"""
-    rows = []
-    span = [far.own, far.acked, far.acked + UNSENT_OPS, limit]
-    for at, kind, count, seq, of, uid in db.execute(sql, span).fetchall():
-        number, detail = _named(db, of, uid)
-        rows.append(UnsentRow(at, kind, number, detail, count, far.row(seq)))
+    rows: list[UnsentRow] = []
+    for replica, acked in (*far.former.items(), (far.own, far.acked)):
+        span = [replica, acked, acked + UNSENT_OPS, limit - len(rows)]
+        for at, kind, count, first, last, of, uid in db.execute(sql, span).fetchall():
+            number, detail = _named(db, of, uid)
+            refused = replica == far.own and first <= far.refused <= last
+            stand = Sync.REFUSED if refused else far.entry((replica, last))
+            rows.append(UnsentRow(at, kind, number, detail, count, stand, far.why if refused else ""))
     return rows
 
 
@@ -108,6 +111,11 @@ def queue(db: Connection, now: int, hours: int = SHIFT_HOURS) -> QueueFigures:
     )
 
 
+def shift(db: Connection, now: int) -> tuple[QueueFigures, list[BoardRow], list[ConflictRow], list[DeskRow]]:
+    """Give all that the lead's page shows, as of one moment."""
+    return queue(db, now), board(db, now), conflicts(db), desks(db, now)
+
+
 def percentile(ordered: list[float], share: int) -> float | None:
     """Give the smallest value that `share` percent of the ordered values do not exceed (nearest rank)."""
     return ordered[max(0, -(-share * len(ordered) // 100) - 1)] if ordered else None
@@ -116,10 +124,10 @@ def percentile(ordered: list[float], share: int) -> float | None:
 def _call_to_agency(db: Connection, from_at: int, to_at: int) -> list[float]:
     """Seconds from the answer to the first agency that was told, sorted, for incidents whose call rang in the span."""
     sql = """select min(assignment.notified_at) - min(call.answered_at) from call
-             cross join offer on offer.call = call.uid cross join link on link.call = offer.uid
-             cross join assignment on assignment.incident = link.incident
+             cross join offer on offer.call = call.uid cross join link on link.target = offer.uid
+             cross join assignment on assignment.incident = link.source
              where call.rang_at >= ? and call.rang_at < ? and call.answered_at is not null
-             and assignment.notified_at is not null group by link.incident"""
+             and assignment.notified_at is not null group by link.source"""
     # `cross join` keeps the order: from the span's calls outward, never from all links there are.
     found = (waited for (waited,) in db.execute(sql, [from_at, to_at]))
     # Two desks' clocks may differ by a little: a negative wait is none.
@@ -135,7 +143,7 @@ def _by_hour(answered: list[int], in_time: list[int]) -> tuple[tuple[int, int, i
 def skewed(db: Connection, limit: int = 100) -> list[SkewedDesk]:
     """Give the desks whose clock ran ahead, the furthest first (promise M9); only the newest `SKEWED_OPS` count."""
     sql = """select coalesce(nullif(replica.desk, ''), cast(replica as text)), count(*), max(late.at) from
-             (select replica, at from op where skewed = 1 order by n desc limit ?) late
+             (select replica, at from op where flags & 1 and flags <> 0 order by n desc limit ?) late
              left join replica using (replica) group by replica order by max(late.at) desc limit ?"""
     return [SkewedDesk(*row) for row in db.execute(sql, [SKEWED_OPS, limit])]
 

@@ -1,25 +1,24 @@
-"""People: the roster, signing in offline with Argon2id, and who the desk's acts name from then on."""
+"""People: the roster, signing in offline with Argon2id, and who the desk's acts name and sign from then on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
 
 from msgspec import Struct
 
 from workstation.domain.changes import Changes
-from workstation.domain.ops import ROLES
+from workstation.domain.kinds import ROLES
+from workstation.domain.rights import DOES
 from workstation.domain.rows import Person
 from workstation.domain.sentence import Sentence, say
-from workstation.service.desk import BadValue, Desk, Pending, Refused, not_one_of
+from workstation.sealing import unseal
+from workstation.service.desk import BadValue, Desk, Pending, Refused, may, not_one_of
+from workstation.signing import Key
+from workstation.site import Signatory, person_body
 from workstation.store import Connection, Tx
 
-if TYPE_CHECKING:
-    from argon2 import PasswordHasher
-
-HASHER: PasswordHasher | None = None
-"""Made with the first secret; a cheaper one may stand here where time is not the point."""
 # A name that is not on the roster costs the same work as one that is, so that the wait tells nothing.
-NOBODYS = "$argon2id$v=19$m=65536,t=3,p=2$K7Xajt2dHhqmeue/dwUWuw$oJOEmaBbn7MqzuXXYa2H5+Sg85anMi3aZ01q5bK+kn8"
+_NOBODYS = bytes([3, 2]) + (64 * 1024).to_bytes(4, "big") + bytes(76)
 SECRET_LEAST, SECRET_MOST = 6, 200
 LOGIN_MOST, NAME_MOST = 40, 80
 
@@ -32,31 +31,27 @@ class SignInRefused(Refused):
         self.wait_s = wait_s
 
 
-def enrol(desk: Desk, login: str, name: str, role: str, secret: str) -> Pending[Changes]:
-    """Put a person on the roster of all desks; a lead or IT may, and anyone while the roster is empty (the first lead).
+def enrol(desk: Desk, login: str, name: str, role: str, secret: str, by: Signatory | None = None) -> Pending[Changes]:
+    """Put a person on the roster of all desks, with a key of their own sealed by their secret; a lead or IT may.
 
-    Raises `NotAllowed`, `BadValue`. The secret is never stored, only its Argon2id verifier.
+    `by` is who signs it, None = who sits here; the first lead of a site is signed by the site's own key. Raises
+    `NotAllowed`, `BadValue`. The secret is never stored.
     """
     login = login.strip().lower()
     try:
+        signatory = by or desk.signatory("people.enrol")
         _fits(login, name, role, secret)
     except Refused as error:
         return desk.refuse(error)
-    person = desk.person_uid
 
-    def act(tx: Tx, verifier: str) -> None:
-        if _somebody(tx.db):
-            desk.require("lead", "it")
-        elif role == "operator":
-            raise BadValue(say("refused.first_person"))
+    def act(tx: Tx, body: dict[str, object]) -> None:
         if find(tx.db, login) is not None:
             raise BadValue(say("refused.on_roster", login=login))
-        body = {"login": login, "name": name.strip(), "role": role, "verifier": verifier}
-        tx.append("person.enrolled", tx.uid(), body, person)
+        tx.append("person.enrolled", tx.uid(), body, signatory.person, signer=signatory.signer)
 
     def stored() -> Changes:
-        verifier = _hasher().hash(secret)
-        return desk.write(lambda tx: act(tx, verifier)).result()
+        body = person_body(login, name.strip(), role, secret, desk.ids)
+        return desk.write(lambda tx: act(tx, body)).result()
 
     return desk.later(stored)
 
@@ -69,22 +64,62 @@ def sign_in(desk: Desk, login: str, secret: str) -> Pending[Person]:
     login = login.strip().lower()[:LOGIN_MOST]
 
     def enter() -> Person:
-        wait_s = desk.tries.wait_s(login)
-        if wait_s > 0:
-            raise SignInRefused(say("refused.tries", n=round(wait_s)), wait_s)
-        listed = desk.ask(lambda db: find(db, login)).result()
-        if not _verified(listed.verifier if listed else NOBODYS, secret[:SECRET_MOST]) or listed is None:
-            desk.tries.failed(login)
-            raise SignInRefused(say("refused.wrong_secret"), desk.tries.wait_s(login))
-        desk.tries.passed(login)
+        listed, key = _unsealed(desk, login, secret)
         if desk.person is not None and desk.person.uid != listed.person.uid:
             sign_out(desk).result()
-        return _seated(desk, listed.person)
+        return _seated(desk, listed.person, key)
 
     return desk.later(enter)
 
 
-def _seated(desk: Desk, person: Person) -> Person:
+def signatory(desk: Desk, login: str, secret: str, act: str) -> Pending[Signatory]:
+    """Let a person of the roster sign an act from here without sitting down: what IT does by a command.
+
+    Raises `SignInRefused`, and `NotAllowed` where the table of rights does not let their role (`rights.DOES`).
+    """
+    login = login.strip().lower()[:LOGIN_MOST]
+
+    def unsealed() -> Signatory:
+        listed, key = _unsealed(desk, login, secret)
+        may(listed.person, DOES[act])
+        return Signatory(key, listed.person.uid)
+
+    return desk.later(unsealed)
+
+
+def visitor(desk: Desk, login: str, secret: str) -> Pending[Desk]:
+    """Give the desk as a person of the roster who does not sit down at it: what they do and see by a command.
+
+    Raises `SignInRefused`.
+    """
+    login = login.strip().lower()[:LOGIN_MOST]
+
+    def unsealed() -> Desk:
+        listed, key = _unsealed(desk, login, secret)
+        given = copy.copy(desk)
+        given.person, given.key = listed.person, key
+        return given
+
+    return desk.later(unsealed)
+
+
+def _unsealed(desk: Desk, login: str, secret: str) -> tuple[Listed, Key]:
+    """Who it is, and their key; tries are counted. Raises `SignInRefused`."""
+    wait_s = desk.tries.wait_s(login)
+    if wait_s > 0:
+        raise SignInRefused(say("refused.tries", n=round(wait_s)), wait_s)
+    listed = desk.ask(lambda db: find(db, login)).result()
+    seed = unseal(listed.sealed if listed else _NOBODYS, secret[:SECRET_MOST])
+    if seed is None or listed is None:
+        desk.tries.failed(login)
+        raise SignInRefused(say("refused.wrong_secret"), desk.tries.wait_s(login))
+    desk.tries.passed(login)
+    if not listed.person.role:
+        raise SignInRefused(say("refused.retired"))
+    return listed, Key(seed)
+
+
+def _seated(desk: Desk, person: Person, key: Key) -> Person:
     at = desk.clock.now_ms()
     seated = Person(person.uid, person.login, person.name, person.role, desk.name, at)
 
@@ -92,13 +127,13 @@ def _seated(desk: Desk, person: Person) -> Person:
         tx.append("person.signed_in", person.uid, {"desk": desk.name, "at": at}, person.uid)
 
     desk.write(act).result()
-    desk.person = seated
+    desk.person, desk.key = seated, key
     return seated
 
 
 def sign_out(desk: Desk) -> Pending[Changes]:
     """Let the person leave; the desk goes on ringing, and its acts name nobody."""
-    person, desk.person = desk.person, None
+    person, desk.person, desk.key = desk.person, None, None
 
     def act(tx: Tx) -> None:
         if person is not None:
@@ -118,39 +153,15 @@ def _fits(login: str, name: str, role: str, secret: str) -> None:
         raise BadValue(say("refused.secret", least=SECRET_LEAST, most=SECRET_MOST))
 
 
-def _hasher() -> PasswordHasher:
-    """Argon2id, RFC 9106's second recommended choice (64 MiB, 3 passes); about 0.1 s on a desk's PC."""
-    global HASHER
-    if HASHER is None:
-        # Loaded on the slow thread when it is needed: the first frame does not wait for it.
-        from argon2 import PasswordHasher
-
-        HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=2)
-    return HASHER
-
-
-def _verified(verifier: str, secret: str) -> bool:
-    from argon2.exceptions import InvalidHashError, VerificationError
-
-    try:
-        return _hasher().verify(verifier, secret)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
 class Listed(Struct, frozen=True):
-    """Someone on the roster with the verifier of their secret."""
+    """Someone on the roster with their sealed key."""
 
     person: Person
-    verifier: str
+    sealed: bytes
 
 
 def find(db: Connection, login: str) -> Listed | None:
     """Look a login up on the roster; where two desks enrolled it apart, the first enrolment stands."""
-    sql = "select uid, login, name, role, desk, since_at, verifier from person where login = ? order by uid limit 1"
+    sql = "select uid, login, name, role, desk, since_at, sealed from person where login = ? order by uid limit 1"
     row = db.execute(sql, [login]).fetchone()
     return Listed(Person(*row[:6]), row[6]) if row else None
-
-
-def _somebody(db: Connection) -> bool:
-    return db.execute("select 1 from person limit 1").fetchone() is not None

@@ -28,8 +28,7 @@ def writes(own: int, state: State, values: Mapping[str, tuple[Any, tuple[Dot, ..
     """Give the `set` of an op of replica `own` for the values that are news; what is there already is left out."""
     made: dict[str, list[Any]] = {}
     for field, (value, seen) in values.items():
-        register = state.registers.get(field)
-        live = register.values if register else []
+        live = state.live(field)
         if len(live) == 1 and live[0].value == value and type(live[0].value) is type(value):
             continue
         if not live and value in (None, "", [], ()):

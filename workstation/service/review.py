@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
-from workstation.domain.ops import INCIDENT_REGISTERS, Dot
+from workstation.domain.kinds import INCIDENT_REGISTERS
+from workstation.domain.ops import Dot
 from workstation.domain.sentence import say
 from workstation.service.desk import Desk, Edit, Pending, Refused, TooLate
 from workstation.service.registers import fitted, known, replaced
@@ -19,7 +20,7 @@ def settle(desk: Desk, incident: Uid, field: str, value: object, seen: tuple[Dot
     For the role lead only; raises `NotAllowed`. A rival written meanwhile stays, and stays shown.
     """
     try:
-        person = desk.require("lead").uid
+        lead = desk.signatory("review.settle")
         values = fitted(INCIDENT_REGISTERS, {field: Edit(value, seen)})
     except Refused as error:
         return desk.refuse(error)
@@ -28,7 +29,7 @@ def settle(desk: Desk, incident: Uid, field: str, value: object, seen: tuple[Dot
         state = known(tx, incident, "incident")
         chosen, shown = values[field]
         put = {field: [chosen, replaced(desk.store.replica, state, field, shown)]}
-        tx.append("incident.settled", incident, {"set": put}, person)
+        tx.append("incident.settled", incident, {"set": put}, lead.person, signer=lead.signer)
 
     return desk.write(act)
 
@@ -39,20 +40,20 @@ def bring_back(desk: Desk, incident: Uid, field: str, rivals: Sequence[object]) 
     For the role lead only; raises `NotAllowed`, and `TooLate` when somebody has written the field since.
     """
     try:
-        lead = desk.require("lead")
+        lead = desk.signatory("review.bring_back")
         values = [fitted(INCIDENT_REGISTERS, {field: Edit(rival)})[field][0] for rival in rivals]
     except Refused as error:
         return desk.refuse(error)
 
     def act(tx: Tx) -> None:
-        register = known(tx, incident, "incident").registers.get(field)
-        live = register.values if register else []
-        if len(live) != 1 or live[0].dot[0] != desk.store.replica or live[0].person != lead.uid:
+        live = known(tx, incident, "incident").live(field)
+        if len(live) != 1 or live[0].dot[0] != desk.store.replica or live[0].person != lead.person:
             raise TooLate(say("refused.written_since"))
         instead = [list(live[0].dot)]
         # The face is the last one written, so the order turns round; none but the first replaces anything.
         for value in reversed(values):
-            tx.append("incident.settled", incident, {"set": {field: [value, instead]}}, lead.uid)
+            put = {field: [value, instead]}
+            tx.append("incident.settled", incident, {"set": put}, lead.person, signer=lead.signer)
             instead = []
 
     return desk.write(act)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import Dot, LinkStatus, Sync
-from workstation.store import Connection, Store, Tx
+from workstation.store import Connection, Store, Tx, reads
 
 KEPT_AS = "outages"
 MOST = 200
@@ -72,10 +72,18 @@ def outages(db: Connection, from_at: int, to_at: int) -> tuple[tuple[int, int], 
 
 
 class Travelled(Struct, frozen=True):
-    """How far this desk's own ops have come: `own` its replica, `acked` the hub's word on it (0 = never heard)."""
+    """How far this desk's own ops have come: `own` its replica, `acked` the hub's word on it (0 = never heard).
+
+    `former` is the same of replicas it had before it was restored, while something of theirs is unsent. `beside` is the
+    word of another desk. `refused` is the op no peer took when it was sent alone (0 = none), and `why`.
+    """
 
     own: int
     acked: int
+    former: Mapping[int, int] = {}
+    beside: int = 0
+    refused: int = 0
+    why: str = ""
 
     def row(self, own_seq: int, rivals: int = 0) -> Sync:
         """Say where a row is; `own_seq` is this desk's newest op on it. Rival values come before everything."""
@@ -83,15 +91,23 @@ class Travelled(Struct, frozen=True):
             return Sync.CONFLICT
         if own_seq <= self.acked:
             return Sync.SERVER
+        if own_seq == self.refused:
+            return Sync.REFUSED
+        if own_seq <= self.beside:
+            return Sync.BESIDE
         return Sync.QUEUED if self.acked else Sync.LOCAL
 
     def entry(self, dot: Dot) -> Sync:
         """Say where one op is; another desk's came by way of the hub."""
+        if dot[0] in self.former:
+            return Sync.SERVER if dot[1] <= self.former[dot[0]] else Sync.QUEUED
         return self.row(dot[1]) if dot[0] == self.own else Sync.SERVER
 
 
 def travelled(db: Connection) -> Travelled:
     """Ask the record how far its own ops have come."""
-    sql = "select meta.v, coalesce(acked, 0) from meta left join replica on replica = meta.v where k = 'replica'"
-    own, acked = db.execute(sql).fetchone()
-    return Travelled(own, acked)
+    sql = """select meta.v, coalesce(acked, 0), coalesce(beside, 0), (select v from meta where k = 'refused')
+             from meta left join replica on replica = meta.v where k = 'replica'"""
+    own, acked, beside, refused = db.execute(sql).fetchone()
+    seq, _, why = (refused or "0").partition(" ")
+    return Travelled(own, acked, reads.former_acked(db), beside, int(seq), why)

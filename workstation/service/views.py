@@ -1,13 +1,16 @@
 """What the screen may ask of the record, in one place; each read is bounded, indexed, a function of the record alone.
 
-Run them with `desk.ask(lambda db: views.board(db, now))`. `now` is ms UTC by the desk's clock.
+Run them with `desk.see(views.board, now)`: it sees to it that the role may (`rights.SEES`) and that the look is in the
+access log. `now` is ms UTC by the desk's clock.
 """
 
-from workstation.service.callviews import abandoned, call, calls_page, earlier_calls
+from workstation.service.access import access_log
+from workstation.service.callviews import abandoned, at_ring, call, calls_and_abandoned, calls_page, earlier_calls
 from workstation.service.incidentviews import board, incident
-from workstation.service.leadviews import conflicts, desks, queue, roster, skewed, unsent
+from workstation.service.leadviews import conflicts, desks, queue, roster, shift, skewed, unsent
+from workstation.service.retention import due, holds
 
 __all__ = [
-    "abandoned", "board", "call", "calls_page", "conflicts", "desks", "earlier_calls", "incident", "queue",
-    "roster", "skewed", "unsent",
+    "abandoned", "access_log", "at_ring", "board", "call", "calls_and_abandoned", "calls_page", "conflicts", "desks",
+    "due", "earlier_calls", "holds", "incident", "queue", "roster", "shift", "skewed", "unsent",
 ]  # fmt: skip

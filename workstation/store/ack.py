@@ -18,8 +18,27 @@ def acknowledge(db: Connection, vector: Vector, own: int) -> Changes:
     before = dict(db.execute("select replica, acked from replica").fetchall())
     rows = [(vector.get(replica, 0), replica) for replica, acked in before.items() if acked != vector.get(replica, 0)]
     db.executemany("update replica set acked = ? where replica = ?", rows)
+    if own not in before and own in vector:  # a copy of this disk wrote, and its ops are still on their way here
+        db.execute("insert into replica (replica, acked, desk) values (?, ?, '')", [own, vector[own]])
     low, high = sorted((before.get(own, 0), vector.get(own, 0)))
     return _between(db, own, low, high) if low != high else Changes()
+
+
+def beside(db: Connection, vector: Vector, own: int) -> Changes:
+    """Write down how far another desk has our ops; gives the rows that are on another desk now."""
+    row = db.execute("select acked, beside from replica where replica = ?", [own]).fetchone()
+    had, now = (max(row) if row else 0), vector.get(own, 0)
+    if row is None or now <= had:
+        return Changes()
+    db.execute("update replica set beside = ? where replica = ?", [now, own])
+    return _between(db, own, had, now)
+
+
+def refused(db: Connection, seq: int, error: str) -> Changes:
+    """Write down which of our ops the peer will not take, even alone; its rows say so until it is acknowledged."""
+    db.execute("insert or replace into meta (k, v) values ('refused', ?)", [f"{seq} {error}"])
+    own = db.execute("select v from meta where k = 'replica'").fetchone()[0]
+    return _between(db, own, seq - 1, seq)
 
 
 def _between(db: Connection, own: int, low: int, high: int) -> Changes:

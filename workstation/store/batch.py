@@ -3,54 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct, field
 
-from sync.protocol import chained
+from sync.opwire import erase, parse
+from sync.protocol import Admitted
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
 from workstation.domain.ops import Op, as_text
+from workstation.domain.rights import ROSTER, SIGNED
 from workstation.store import follow
+from workstation.store.authority import Authority, event_of
 from workstation.store.cipher import Connection
+from workstation.store.held import HELD_MOST, Held
 from workstation.store.ledger import Ledger
 from workstation.store.projection import Projection
+from workstation.store.retention import erase_bodies, erasures
+from workstation.store.rows import Row, Rows, Table, select_in
+from workstation.store.schema import SKEWED, VOID
 from workstation.store.states import pack_state, unpack_state
 from workstation.store.words import words
 
-HELD_MOST: Final = 256
-"""Entities kept in memory between transactions: those being typed in, and their neighbours."""
-
-
-class Held(Struct):
-    """An entity while it is worked on.
-
-    `was` is the type its rows are kept under, None before it has any; `row` its row as last written.
-    """
-
-    id: int
-    uid: Uid
-    state: State
-    own_seq: int = 0
-    was: str | None = None
-    row: tuple[Any, ...] | None = None
+_JUDGED = SIGNED | ROSTER
+_OPS = Table("op", ("n", "replica", "seq", "entity", "kind", "at", "flags", "raw", "head", "seal"), "n")
+_SIGNED = Table("signed", ("n", "entity", "kind", "site", "void"), "n")
+_ENTITIES = Table("entity", ("id", "uid", "type", "rivals", "own_seq", "erased", "state"))
+HELD_SQL = "select uid, id, state, own_seq, erased, type from entity where uid in ({0})"
 
 
 class _Pending(Struct):
-    ops: list[tuple[int, int, int, int, str, int, int, bytes, bytes]] = field(default_factory=list)
+    ops: list[tuple[Any, ...]] = field(default_factory=list)
     words: list[tuple[int, str]] = field(default_factory=list)
     touched: dict[Uid, Held] = field(default_factory=dict)
-    replicas: dict[int, str] = field(default_factory=dict)
+    signed: list[tuple[int, int, str, str, int]] = field(default_factory=list)
+    erased: list[Uid] = field(default_factory=list)
+    roster: bool = False
 
 
 class Batch:
     """One transaction's ops. `add` folds, `flush` writes; `own` is this store's replica, whose ops wait to be sent.
 
-    `indexing` writes the words of the ops into the search index too, as far as it has followed up to here.
-
     `held` are entities as they are on disk, kept from one transaction to the next by the only thread that writes; they
-    must be forgotten whenever a transaction is taken back.
+    must be forgotten whenever a transaction is taken back. `indexing` writes the words of the ops into the search index
+    too, as far as it has followed up to here. `rows` writes the way that suits the database.
     """
 
     def __init__(
@@ -58,107 +55,199 @@ class Batch:
         connection: Connection,
         ledger: Ledger,
         own: int,
-        held: dict[Uid, Held] | None = None,
+        authority: Authority,
+        held: dict[Uid, Held],
         *,
         indexing: bool = False,
+        rows: Rows | None = None,
     ) -> None:
-        self._connection = connection
-        self._ledger = ledger
-        self._own = own
+        self._connection, self._ledger, self._own, self._authority = connection, ledger, own, authority
         self._indexing = indexing and ledger.indexed == ledger.arrival
-        self._held: dict[Uid, Held] = {} if held is None else held
-        if len(self._held) > HELD_MOST:
-            self._held.clear()
+        self._held = held
+        if len(held) > HELD_MOST:
+            held.clear()
+        self._absent: set[Uid] = set()
         self._pending = _Pending()
-        self._projection = Projection(connection, self._held)
+        self._rows = rows or Rows(connection)
+        self._projection = Projection(connection, self._rows, authority, self.load)
         self.changes = Changes()
+        self.erased = False
+        """Whether bodies were taken away, whose remains in the file's log are to go, too."""
 
     def state(self, uid: Uid) -> State | None:
         """An entity's state with everything added so far, None when no op speaks of it."""
-        held = self._held.get(uid) or self._load([uid]).get(uid)
+        held = self._held.get(uid) or self.load([uid]).get(uid)
         return held.state if held else None
 
-    def load(self, uids: Iterable[Uid]) -> None:
-        """Fetch many entities in few statements, before `add` would fetch them one by one."""
-        wanted = [uid for uid in set(uids) if uid not in self._held]
-        for start in range(0, len(wanted), 200):
-            self._load(wanted[start : start + 200])
+    def load(self, uids: Iterable[Uid]) -> dict[Uid, Held]:
+        """These entities, those no op speaks of left out; many are fetched in few statements."""
+        held, absent = self._held, self._absent
+        asked = set(uids)
+        if wanted := [uid for uid in asked if uid not in held and uid not in absent]:
+            self.keep(wanted, select_in(self._connection, HELD_SQL, wanted))
+        return {uid: found for uid in asked if (found := held.get(uid))}
 
-    def add(self, op: Op, raw: bytes, *, skewed: bool) -> None:
-        """Take one op in: the next of its replica, by the caller's care."""
-        held = self._held.get(op.entity) or self._load([op.entity]).get(op.entity) or self._new(op.entity)
+    def keep(self, wanted: Iterable[Uid], rows: Iterable[tuple[Any, ...]]) -> None:
+        """Keep what `HELD_SQL` found of these entities, and that there are no others of them."""
+        held = self._held
+        for uid, entity, state, own_seq, erased, kind in rows:
+            held[uid] = Held(entity, uid, unpack_state(state), own_seq, bool(erased), True, kind)
+        self._absent.update(uid for uid in wanted if uid not in held)
+
+    def add(self, admitted: Admitted, *, skewed: bool) -> bool:
+        """Take one op in: the next of its replica, by the caller's care. Says whether it has an effect."""
+        op, raw = admitted.op, admitted.raw
+        held = self._held.get(op.entity) or self.load([op.entity]).get(op.entity) or self._new(op.entity)
+        if held.erased and not op.erased:
+            raw = erase(parse(raw), admitted.salt)
+            op = parse(raw).op
         ledger, pending = self._ledger, self._pending
-        head = chained(ledger.head(op.replica), raw)
-        ledger.vector[op.replica], ledger.heads[op.replica] = op.seq, head
+        ledger.vector[op.replica], ledger.heads[op.replica] = op.seq, admitted.head
+        if admitted.seal or op.replica == self._own:
+            ledger.sealed[op.replica] = op.seq
         ledger.arrival += 1
-        row = (ledger.arrival, op.replica, op.seq, held.id, op.kind, op.at, int(skewed), raw, head)
-        pending.ops.append(row)
+        void = op.kind in _JUDGED and not self._judged(op, raw, held)
+        flags = (SKEWED if skewed else 0) | (VOID if void else 0)
+        seal = admitted.seal or None
+        pending.ops.append(
+            (ledger.arrival, op.replica, op.seq, held.id, op.kind, op.at, flags, raw, admitted.head, seal)
+        )
         if self._indexing and (text := words(op)):
             pending.words.append((held.id << 32 | ledger.arrival, text))
-        held.state.apply(op)
+        if void:
+            held.state.keep_salt(op)
+        else:
+            held.state.apply(op)
         if op.replica == self._own:
             held.own_seq = op.seq
         pending.touched[op.entity] = held
-        desk = as_text(op.body.get("desk"))
-        pending.replicas[op.replica] = desk or pending.replicas.get(op.replica, "")
+        if "desk" in op.body or op.replica not in ledger.desks:
+            self._name_replica(op)
+        return not void
 
     def flush(self) -> bool:
         """Write what was added since the last flush; true when there was something, and `changes` grew."""
         pending, self._pending = self._pending, _Pending()
         if not pending.ops:
             return False
-        self._connection.executemany("insert into op values (?,?,?,?,?,?,?,?,?)", pending.ops)
+        self._rows.add(_OPS, pending.ops)
         if self._indexing:
             follow.add(self._connection, pending.words)
             self._ledger.indexed = self._ledger.arrival
             follow.reached(self._connection, self._ledger.indexed)
-        self._write(pending.touched.values())
-        self._name_replicas(pending.replicas)
+        self._rows.add(_SIGNED, pending.signed)
+        self.write(pending.touched.values())
+        if pending.roster:
+            self.reconsider()
+        self._erase(pending.erased)
         return True
 
-    def _name_replicas(self, named: dict[int, str]) -> None:
-        """Keep what each replica's ops call its desk; a row is written only when that is new."""
-        for replica, desk in named.items():
-            if (desk and self._ledger.desks.get(replica) != desk) or replica not in self._ledger.desks:
-                self._ledger.desks[replica] = desk
-                self._connection.execute(
-                    """insert into replica (replica, acked, desk) values (?, 0, ?)
-                       on conflict (replica) do update set desk = excluded.desk""",
-                    [replica, desk],
-                )
+    def write(self, touched: Iterable[Held]) -> None:
+        """Bring the rows of these entities up to their states."""
+        touched = list(touched)
+        self._rows.save(_ENTITIES, [(_entity_row(held), not held.kept) for held in touched])
+        self.changes |= self._projection.write(touched)
+        for held in touched:
+            held.kept, held.was = True, held.state.type
+
+    def forget(self) -> None:
+        """Let go of the entities in memory; nothing of them waits to be written."""
+        self._held.clear()
+        self._absent.clear()
 
     def discard(self) -> None:
         """Forget what was folded in memory: the transaction was rolled back to an earlier point."""
-        self._held.clear()
+        self.forget()
         self._pending = _Pending()
+        self._authority.load(self._connection)
 
-    def refold(self, uid: Uid, entity: int, own_seq: int, ops: Iterable[Op]) -> None:
-        """Put an entity's state together again from all its ops, after the fold has changed."""
-        held = Held(entity, uid, State(), own_seq)
-        for op in ops:
-            held.state.apply(op)
-        self._write([held])
+    def reconsider(self) -> None:
+        """The roster is another: ops that need a signature may count now, or no longer; their entities fold anew."""
+        changed: list[Held] = []
+        erased: list[Uid] = []
+        sql = """select signed.n, signed.void, op.raw, entity.uid from signed join op on op.n = signed.n
+                 join entity on entity.id = signed.entity order by signed.n"""
+        kept = self._connection.execute(sql).fetchall()
+        entities = self.load(uid for *_, uid in kept)
+        for n, void, raw, uid in kept:
+            held = entities[uid]
+            event = event_of(raw, held.state)
+            if bool(void) == self._counts(event.op, raw, held):
+                self._connection.execute("update signed set void = ? where n = ?", [1 - void, n])
+                self._connection.execute("update op set flags = flags + ? where n = ?", [-VOID if void else VOID, n])
+                changed.append(held)
+                if void:
+                    erased += erasures(event.op)
+        for held in changed:
+            self.refold(held)
+        people = "select uid from entity where type = 'person'"
+        touched = {held.uid: held for held in changed} | self.load(row[0] for row in self._connection.execute(people))
+        self.write(touched.values())
+        self._erase(erased)
+
+    def refold(self, held: Held) -> None:
+        """Put an entity's state together again from its ops, those without effect left out."""
+        held.state, held.row, held.around = State(), None, None
+        sql = "select raw, flags from op where entity = ? order by n"
+        for raw, flags in self._connection.execute(sql, [held.id]):
+            op = parse(raw).op
+            if flags & VOID:
+                held.state.keep_salt(op)
+            else:
+                held.state.apply(op)
+
+    def _judged(self, op: Op, raw: bytes, held: Held) -> bool:
+        """Whether an op that needs a signature counts; noted, since the roster may yet say otherwise."""
+        event = event_of(raw, held.state)
+        if op.kind in ROSTER:
+            self._authority.learn(event)
+            self._pending.roster = True
+        counts = self._counts(op, raw, held)
+        self._pending.signed.append((self._ledger.arrival, held.id, op.kind, op.site, int(not counts)))
+        if counts:
+            self._pending.erased += erasures(op)
+        return counts
+
+    def _counts(self, op: Op, raw: bytes, held: Held) -> bool:
+        return op.kind not in SIGNED or self._authority.judge(event_of(raw, held.state))
+
+    def _erase(self, uids: Iterable[Uid]) -> None:
+        """Take the bodies of these entities away, those that have not come yet included."""
+        touched = []
+        for uid in set(uids):
+            held = self._held.get(uid) or self.load([uid]).get(uid) or self._new(uid)
+            if not held.erased:
+                self.take_bodies(held)
+                held.erased = self.erased = True
+                self.refold(held)
+                touched.append(held)
+        if touched:
+            self.write(touched)
+
+    def take_bodies(self, held: Held) -> None:
+        """Write an entity's ops anew without bodies, and take their words out of the search index."""
+        erase_bodies(self._connection, held, self._ledger.indexed)
+
+    def _name_replica(self, op: Op) -> None:
+        """Keep what each replica's ops call its desk; a row is written only when that is new."""
+        desks, desk = self._ledger.desks, as_text(op.body.get("desk"))
+        if op.replica not in desks or (desk and desks[op.replica] != desk):
+            desks[op.replica] = desk
+            self.write_replica(op.replica, desk)
+
+    def write_replica(self, replica: int, desk: str) -> None:
+        """Write down that there is this replica, and what its desk is called."""
+        sql = "insert into replica (replica, acked, desk) values (?, 0, ?) " \
+              "on conflict (replica) do update set desk = excluded.desk"  # fmt: skip
+        self._connection.execute(sql, [replica, desk])
 
     def _new(self, uid: Uid) -> Held:
         self._ledger.entity += 1
         held = self._held[uid] = Held(self._ledger.entity, uid, State())
+        self._absent.discard(uid)
         return held
 
-    def _load(self, uids: list[Uid]) -> dict[Uid, Held]:
-        found = {}
-        sql = f"select id, uid, state, own_seq, type from entity where uid in ({','.join('?' * len(uids))})"  # noqa: S608
-        for entity, uid, state, own_seq, kind in self._connection.execute(sql, uids):
-            found[uid] = self._held[uid] = Held(entity, uid, unpack_state(state), own_seq, kind)
-        return found
 
-    def _write(self, touched: Iterable[Held]) -> None:
-        touched = list(touched)
-        self._connection.executemany(
-            """insert into entity (id, uid, type, rivals, own_seq, state) values (?,?,?,?,?,?)
-               on conflict (id) do update set type = excluded.type, rivals = excluded.rivals,
-               own_seq = excluded.own_seq, state = excluded.state""",
-            [(h.id, h.uid, h.state.type, len(h.state.rivals), h.own_seq, pack_state(h.state)) for h in touched],
-        )
-        self.changes |= self._projection.write(touched)
-        for held in touched:
-            held.was = held.state.type
+def _entity_row(held: Held) -> Row:
+    state = held.state
+    return (held.id, held.uid, state.type, len(state.rivals), held.own_seq, int(held.erased), pack_state(state))

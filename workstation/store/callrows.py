@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from workstation.domain.call import (
@@ -18,11 +18,11 @@ from workstation.domain.ids import Uid
 from workstation.domain.merge import State, join
 from workstation.domain.ops import as_text
 from workstation.store.cipher import Connection
-from workstation.store.rows import KEEP, Row, Table
+from workstation.store.rows import Row, Rows, Table, select_in
 from workstation.store.states import unpack_state
 
 if TYPE_CHECKING:
-    from workstation.store.batch import Held
+    from workstation.store.held import Held
 
 _FACTS: Final = ("number", "e164", "identity", "display", "dialled")
 _REGISTERS: Final = ("type", "callback", "caller_name", "relation", "language")
@@ -35,14 +35,17 @@ _CALL: Final = (
     *_REGISTERS, "rivals", "own_seq",
 )  # fmt: skip
 _WHERE: Final = {
-    "key": "key = ? and key <> ''",
-    "number": "caller = ? and caller <> ''",
-    "neither": "caller = ? and caller = '' and key = ''",
+    "key": "offer.key = near.value and offer.key <> ''",
+    "number": "offer.caller = near.value and offer.caller <> ''",
+    "neither": "offer.caller = near.value and offer.caller = '' and offer.key = ''",
 }
+_NEAR_SOME: Final = 100
 
 
 _OFFERS: Final = Table("offer", _OFFER)
 _CALLS: Final = Table("call", _CALL, "uid")
+_UID, _CALL_OF = _OFFER.index("uid"), _OFFER.index("call")
+_RING: Final = tuple(_OFFER.index(name) for name in ("rang_at", "uid", "desk", "caller", "key"))
 
 
 class _Rings:
@@ -51,76 +54,79 @@ class _Rings:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def near(self, trait: str, value: str, at: int, *, back: bool) -> Iterator[Offer]:
-        side = "<= ? order by rang_at desc" if back else ">= ? order by rang_at"
-        sql = f"select rang_at, uid, desk, caller, key from offer where {_WHERE[trait]} and rang_at {side}"  # noqa: S608
-        for row in self._connection.execute(sql, [value, at]):
-            yield Offer(*row)
+    def around(self, trait: str, wanted: Collection[tuple[str, int]], gap_ms: int) -> Iterator[Offer]:
+        pairs = list(wanted)
+        for start in range(0, len(pairs), _NEAR_SOME):
+            some = pairs[start : start + _NEAR_SOME]
+            values = ",".join(["(?,?)"] * len(some))
+            # Cross join: each pair looks into the index, never the other way round.
+            sql = f"""with near (value, at) as (values {values})
+                select distinct offer.rang_at, offer.uid, offer.desk, offer.caller, offer.key
+                from near cross join offer where {_WHERE[trait]}
+                and offer.rang_at between near.at - {gap_ms:d} and near.at + {gap_ms:d}"""  # noqa: S608
+            for row in self._connection.execute(sql, [part for pair in some for part in pair]).fetchall():
+                yield Offer(*row)
 
 
 class CallRows:
     """Writes `offer` and `call`."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, rows: Rows) -> None:
+        self._connection, self._rows = connection, rows
         self._rings = _Rings(connection)
 
     def write(self, touched: Sequence[Held]) -> set[Uid]:
         """Bring the rows of these offers and their calls up to date; gives the calls that changed or ceased."""
-        seeds: set[Offer] = set()
-        stale: set[Offer] = set()  # how an offer stood before an earlier ring of the same name came in
-        rang: list[Uid] = []
-        for held in touched:
-            offer = offer_of(held.uid, held.state)
-            if offer is None:
-                continue  # made by something that is no ring
-            before = self._ring(held.uid)
-            if before != offer:
-                seeds.add(offer)
-                stale |= {before} if before else set()
-            _OFFERS.put(self._connection, _offer_row(held, offer, held.uid if before is None else KEEP))
-            rang.append(held.uid)
-        changed = self._rejoin(seeds, stale) if seeds else set()
-        changed |= {call for uid in rang for call in self._call_of(uid)}
-        for call in changed:
-            self._write_call(call)
+        offers = [(held, offer) for held in touched if (offer := offer_of(held.uid, held.state))]  # others are no rings
+        olds = _OFFERS.found(self._connection, [held.id for held, _ in offers if held.was is not None])
+        # How an offer stood before an earlier ring of the same name came in.
+        before = {held.id: Offer(*(old[at] for at in _RING)) for held, _ in offers if (old := olds.get(held.id))}
+        calls = {held.uid: olds[held.id][_CALL_OF] if held.id in olds else held.uid for held, _ in offers}
+        rows = [(_offer_row(held, offer, calls[held.uid]), olds.get(held.id), held.id not in olds)
+                for held, offer in offers]  # fmt: skip
+        self._rows.put(_OFFERS, rows)
+        moved = [(held, offer) for held, offer in offers if before.get(held.id) != offer]
+        stale = {before[held.id] for held, _ in moved if held.id in before}
+        changed = self._rejoin({offer for _, offer in moved}, stale, calls) if moved else set()
+        changed |= set(calls.values())
+        self._write_calls(changed)
         return changed
 
-    def _ring(self, uid: Uid) -> Offer | None:
-        row = self._connection.execute(
-            "select rang_at, uid, desk, caller, key from offer where uid = ?", [uid]
-        ).fetchone()
-        return Offer(*row) if row else None
+    def _rejoin(self, seeds: set[Offer], stale: set[Offer], calls: dict[Uid, Uid]) -> set[Uid]:
+        """Join anew everything the seeds can reach; gives the calls that gained or lost an offer.
 
-    def _call_of(self, uid: Uid) -> list[Uid]:
-        return [row[0] for row in self._connection.execute("select call from offer where uid = ?", [uid])]
+        `calls` says which call each touched offer is kept under, and is put right.
+        """
+        found = joined(neighbours(seeds | stale, self._rings) - stale)
+        sql = "select uid, call from offer where uid in ({0})"
+        kept = dict(select_in(self._connection, sql, found))
+        moves = [(call, uid) for uid, call in found.items() if kept.get(uid) != call]
+        if moves:
+            self._connection.executemany("update offer set call = ? where uid = ?", moves)
+        calls.update((uid, call) for call, uid in moves if uid in calls)
+        return {call for call, _ in moves} | {kept[uid] for _, uid in moves if uid in kept}
 
-    def _rejoin(self, seeds: set[Offer], stale: set[Offer]) -> set[Uid]:
-        """Join anew everything the seeds can reach; gives the calls that gained or lost an offer."""
-        known = neighbours(seeds | stale, self._rings) - stale
-        changed: set[Uid] = set()
-        for uid, call in joined(known).items():
-            before = self._call_of(uid)
-            if before != [call]:
-                self._connection.execute("update offer set call = ? where uid = ?", [call, uid])
-                changed |= {call, *before}
-        return changed
-
-    def _write_call(self, call: Uid) -> None:
+    def _write_calls(self, calls: set[Uid]) -> None:
         sql = """select offer.uid, offer.rang_at, offer.desk, offer.caller, offer.key, offer.status, offer.answered_at,
-                 offer.ended_at, offer.reason, offer.own_seq, entity.state
-                 from offer join entity on entity.id = offer.id where offer.call = ?"""
-        rows = self._connection.execute(sql, [call]).fetchall()
-        if not rows:
-            self._connection.execute("delete from call where uid = ?", [call])
-            return
-        offers = [(Offer(r[1], r[0], r[2], r[3], r[4]), OfferStanding(r[5], r[6], r[7], r[8])) for r in rows]
-        states = {row[0]: unpack_state(row[10]) for row in rows}
-        newest = max(row[9] for row in rows)
-        _CALLS.put(self._connection, _call_row(call, offers, states, newest))
+                 offer.ended_at, offer.reason, offer.own_seq, entity.state, offer.call
+                 from offer join entity on entity.id = offer.id where offer.call in ({0})"""
+        of_call: dict[Uid, list[Row]] = {}
+        for row in select_in(self._connection, sql, calls):
+            of_call.setdefault(row[-1], []).append(row)
+        if gone := calls - of_call.keys():
+            self._connection.executemany("delete from call where uid = ?", [(call,) for call in gone])
+        olds = _CALLS.found(self._connection, of_call)
+        rows = [(_whole_call(call, rows), olds.get(call), call not in olds) for call, rows in of_call.items()]
+        self._rows.put(_CALLS, rows)
 
 
-def _offer_row(held: Held, offer: Offer, call: object) -> Row:
+def _whole_call(call: Uid, rows: Sequence[Row]) -> Row:
+    offers = [(Offer(r[1], r[0], r[2], r[3], r[4]), OfferStanding(r[5], r[6], r[7], r[8])) for r in rows]
+    states = {row[0]: unpack_state(row[10]) for row in rows}
+    return _call_row(call, offers, states, max(row[9] for row in rows))
+
+
+def _offer_row(held: Held, offer: Offer, call: Uid) -> Row:
     """An offer keeps its call until the joining says otherwise."""
     facts = held.state.facts
     standing = offer_standing(held.state)

@@ -5,7 +5,7 @@ Nobody outside `workstation.store` imports sqlcipher3: who reads is handed a `Co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -25,23 +25,28 @@ class Cursor(Protocol):
     def description(self) -> Any: ...
     @property
     def rowcount(self) -> int: ...
-    @property
-    def lastrowid(self) -> int: ...
     def fetchone(self) -> Any: ...
     def fetchall(self) -> list[Any]: ...
     def __iter__(self) -> Iterator[Any]: ...
 
 
 class Connection(Protocol):
-    """One thread's connection, in autocommit mode: what is needed here of PEP 249 and of SQLite's additions to it."""
+    """One thread's connection, in autocommit mode: what is needed here of PEP 249, of whatever database it is.
+
+    Statements mark values with `?` and keep to the SQL that SQLite and PostgreSQL have in common.
+    """
 
     @property
     def in_transaction(self) -> bool: ...
-    @property
-    def total_changes(self) -> int: ...
     def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor: ...
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Cursor: ...
     def close(self) -> None: ...
+
+
+class FileConnection(Connection, Protocol):
+    """A connection to a file of SQLite's, which can be asked every so often whether to go on."""
+
+    def set_progress_handler(self, handler: Callable[[], int] | None, n: int, /) -> None: ...
 
 
 def library_version() -> tuple[int, ...]:
@@ -49,14 +54,14 @@ def library_version() -> tuple[int, ...]:
     return tuple(int(part) for part in dbapi2.sqlite_version.split("."))
 
 
-def connect(path: Path, key: bytes | None, *, mode: str = "rw") -> Connection:
+def connect(path: Path, key: bytes | None, *, mode: str = "rw") -> FileConnection:
     """A connection in autocommit mode for the calling thread; key None = a plain file, by explicit setting only.
 
     `mode` is rw, ro, or immutable: that one leaves no trace, and sees no WAL. Says nothing about whether the key fits:
     the first read does.
     """
     uri = path.absolute().as_uri() + ("?immutable=1" if mode == "immutable" else f"?mode={mode}")
-    connection: Connection = dbapi2.connect(uri, uri=True, isolation_level=None, cached_statements=512)
+    connection: FileConnection = dbapi2.connect(uri, uri=True, isolation_level=None, cached_statements=512)
     connection.execute("pragma cipher_log_level = none")  # else a wrong key writes to the terminal
     if key is not None:
         if len(key) != KEY_BYTES:

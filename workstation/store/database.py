@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from workstation.store.cipher import OLDEST, Connection, connect, dbapi2, library_version
+from workstation.store.cipher import OLDEST, Connection, FileConnection, connect, dbapi2, library_version
 from workstation.store.errors import StoreRefused, opening
 from workstation.store.schema import STEPS, STEPS_OF, STEPS_TABLE, Step
 
 _PLAIN_HEADER: Final = b"SQLite format 3\x00"
 
 
-def open_for_writing(path: Path, key: bytes | None, steps: Sequence[Step] = STEPS) -> Connection:
+def open_for_writing(
+    path: Path,
+    key: bytes | None,
+    steps: Sequence[Step] = STEPS,
+    look: Callable[[Connection], None] = lambda _: None,
+) -> Connection:
     """The writer's connection to a file of this program's schema; made when absent, migrated when older.
+
+    `look` is shown a file that is there, through a connection that changes nothing, and raises where it is not to be
+    written.
 
     Raises StoreRefused: SQLite too old, wrong key, plain where encrypted is set or the reverse, newer file, not ours.
     """
@@ -26,7 +34,7 @@ def open_for_writing(path: Path, key: bytes | None, steps: Sequence[Step] = STEP
             f"SQLite {dbapi2.sqlite_version} can damage its own file; install sqlcipher3 with {wanted} or newer"
         )
     if path.exists() and path.stat().st_size:
-        _examine(path, key, steps)
+        _examine(path, key, steps, look)
     else:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -60,7 +68,7 @@ def lacking(connection: Connection, steps: Sequence[Step]) -> list[str]:
     return [step.name for step in steps if step.name not in made]
 
 
-def open_for_reading(path: Path, key: bytes | None) -> Connection:
+def open_for_reading(path: Path, key: bytes | None) -> FileConnection:
     """A reader's connection, which cannot write."""
     connection = connect(path, key, mode="ro")
     try:
@@ -88,7 +96,7 @@ def looked_into(path: Path, key: bytes | None, steps: Sequence[Step] = STEPS) ->
             connection.close()
 
 
-def _examine(path: Path, key: bytes | None, steps: Sequence[Step]) -> None:
+def _examine(path: Path, key: bytes | None, steps: Sequence[Step], look: Callable[[Connection], None]) -> None:
     """Look at an existing file through a connection that cannot change it, and copy it when it will be migrated.
 
     A writing connection would fold a leftover WAL into the file on close even where the key is wrong.
@@ -99,8 +107,10 @@ def _examine(path: Path, key: bytes | None, steps: Sequence[Step]) -> None:
     connection = connect(path, key, mode="ro" if left_over else "immutable")
     try:
         _judge(path, connection, steps)
-        if applied(connection) and (pending := lacking(connection, steps)):
-            _copy(connection, path.with_name(f"{path.name}.before-{pending[0]}"))
+        if applied(connection):
+            if pending := lacking(connection, steps):
+                _copy(connection, path.with_name(f"{path.name}.before-{pending[0]}"))
+            look(connection)
     finally:
         connection.close()
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from workstation.domain.sentence import Sentence, say
 from workstation.store.cipher import dbapi2
-from workstation.words import Spoken
+from workstation.words import Spoken, english
 
 ROOM_LEAST: Final = 1 << 20
 """Bytes without which a record cannot be opened for writing, whatever SQLite calls it."""
@@ -18,6 +18,14 @@ ROOM_LEAST: Final = 1 << 20
 
 class StoreRefused(Exception):
     """The file was not opened, and not touched; the text says why and, behind its last colon, what to do."""
+
+
+class StoreDamaged(StoreRefused):
+    """The record is damaged, gone, or older than what this desk has written; `recover` brings it back."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(english(sentence))
+        self.sentence = sentence
 
 
 class StoreFailed(Spoken):
@@ -83,6 +91,9 @@ def _not_opened(path: Path, why: Sentence) -> StoreFailed:
     if why.key == "record.full" or (why.key == "record.failing" and _free(path.parent) < ROOM_LEAST):
         # Nobody has typed anything yet that could still be on the screen.
         why = say("record.full_at_start")
+    elif why.key == "record.damaged":
+        # A desk's record has its journal, and its own way back: what comes as far as here has none.
+        why = say("record.damaged_without_journal")
     return StoreFailed(say("record.at_start", file=str(path), why=why))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sync.protocol import unpack
+from sync.opwire import unpack
 from workstation.store.cipher import Connection
 from workstation.store.ledger import Ledger
 from workstation.store.words import words
@@ -71,6 +71,15 @@ def add(db: Connection, pieces: list[tuple[int, str]]) -> None:
     """Put words into the index under `entity << 32 | op.n`, in the transaction that is open."""
     # A row out of rowid order makes FTS5 flush a segment each time.
     db.executemany("insert into search (rowid, words) values (?,?)", sorted(pieces))
+
+
+def again(db: Connection) -> None:
+    """Fill the empty index from all ops there are, in the transaction that is open."""
+    n, most = 0, 1000
+    while found := db.execute("select n, entity, raw from op where n > ? order by n limit ?", [n, most]).fetchall():
+        add(db, [(entity << 32 | n, text) for n, entity, raw in found if (text := words(unpack(raw)))])
+        n = found[-1][0]
+    reached(db, n)
 
 
 def reached(db: Connection, n: int) -> None:

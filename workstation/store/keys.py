@@ -11,8 +11,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from workstation import recovery
 from workstation.domain.ids import Ids
 from workstation.settings import Settings
+from workstation.store import outbox
 from workstation.store.cipher import KEY_BYTES
 
 log = logging.getLogger("store")
@@ -40,16 +42,31 @@ def store_key(settings: Settings, ids: Ids) -> bytes | None:
         return found.key
     places = settings.places
     if places.store.exists() and places.store.stat().st_size:
-        raise KeyMissing(f"{places.store} has no key in {_looked(settings)}: bring the key back, or restore a copy")
+        raise missing(settings)
+    if outbox.exists(settings.outbox) or recovery.place(places.store).exists():
+        # There was a record: its journal and its copies are under the old key, which a new one would seem to replace.
+        raise KeyMissing(f"{places.store} and its key are gone, but there was a record: bring the key back, or recover")
     key = ids.secret(KEY_BYTES)
+    keep(settings, key)
+    return key
+
+
+def missing(settings: Settings) -> KeyMissing:
+    """What is wrong where there is a record and no key to it."""
+    where = settings.places.store
+    return KeyMissing(f"{where} has no key in {_looked(settings)}: bring the key back, or restore a copy")
+
+
+def keep(settings: Settings, key: bytes) -> None:
+    """Have this machine keep the key, as the settings say. Raises `KeyMissing` where it can't."""
+    places = settings.places
     if settings.store.key != "file" and _ring_keeps(places.store, key):
-        return key
+        return
     if settings.store.key == "keyring":
         raise KeyMissing('the machine\'s keyring does not answer: unlock it, or set store.key = "file"')
     _keep(places.make().key, key)
     if settings.store.key != "file":
         log.warning("no keyring answers: the record's key lies in %s, readable by its owner alone", places.key)
-    return key
 
 
 def find(settings: Settings) -> Found | None:

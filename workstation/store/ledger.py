@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from sync.protocol import GENESIS
+from sync.opwire import GENESIS
 from workstation.store.cipher import Connection
 
 REACHED: Final = """select replica.replica, op.seq, op.head from replica join op on op.replica = replica.replica
@@ -15,26 +15,36 @@ REACHED: Final = """select replica.replica, op.seq, op.head from replica join op
 """(replica, newest seq, head there) of each replica; two look-ups a replica."""
 
 
+SEALED: Final = "select (select seq from op where replica = ? and seal is not null order by seq desc limit 1)"
+"""The newest op of a replica that ends a run."""
+
+
 class Ledger(Struct):
     """Vector, chain heads and desk names, the newest arrival and entity numbers; put back after a failure.
+
+    `sealed` is how far each replica's ops end in a seal: what can be passed on; of our own that is all of them.
 
     `indexed` is the newest arrival whose words are in the search index.
     """
 
     vector: dict[int, int] = field(default_factory=dict)
     heads: dict[int, bytes] = field(default_factory=dict)
+    sealed: dict[int, int] = field(default_factory=dict)
     desks: dict[int, str] = field(default_factory=dict)
     arrival: int = 0
     entity: int = 0
     indexed: int = 0
 
     @classmethod
-    def load(cls, connection: Connection) -> Ledger:
-        """What the file says."""
+    def load(cls, connection: Connection, own: int) -> Ledger:
+        """What the file says; `own` is the replica that is written here."""
         ledger = cls()
         for replica, seq, head in connection.execute(REACHED):
             ledger.vector[replica] = seq
             ledger.heads[replica] = head
+            ledger.sealed[replica] = connection.execute(SEALED, [replica]).fetchone()[0] or 0
+        if own in ledger.vector:
+            ledger.sealed[own] = ledger.vector[own]
         ledger.desks = dict(connection.execute("select replica, desk from replica").fetchall())
         ledger.arrival = connection.execute("select coalesce(max(n), 0) from op").fetchone()[0]
         ledger.entity = connection.execute("select coalesce(max(id), 0) from entity").fetchone()[0]
@@ -44,12 +54,13 @@ class Ledger(Struct):
 
     def copy(self) -> Ledger:
         """As it stands now."""
-        return replace(self, vector=dict(self.vector), heads=dict(self.heads), desks=dict(self.desks))
+        vector, heads, sealed, desks = dict(self.vector), dict(self.heads), dict(self.sealed), dict(self.desks)
+        return replace(self, vector=vector, heads=heads, sealed=sealed, desks=desks)
 
     def put_back(self, mark: Ledger) -> None:
         """As it stood then."""
         self.vector, self.heads = dict(mark.vector), dict(mark.heads)
-        self.desks = dict(mark.desks)
+        self.sealed, self.desks = dict(mark.sealed), dict(mark.desks)
         self.arrival, self.entity, self.indexed = mark.arrival, mark.entity, mark.indexed
 
     def seq(self, replica: int) -> int:

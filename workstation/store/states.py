@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
 from workstation.domain.ids import Uid
-from workstation.domain.merge import State, canonical, restored
+from workstation.domain.merge import State
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[Any])
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(State)
 
 
 def pack_state(state: State) -> bytes:
     """Canonical bytes of a state."""
-    return _encoder.encode(canonical(state))
+    return _encoder.encode(state)
 
 
 def unpack_state(packed: bytes) -> State:
     """The state in these bytes, which this store wrote itself."""
-    return restored(_decoder.decode(packed))
+    return _decoder.decode(packed)
 
 
 def digest_of(rows: Iterable[tuple[Uid, bytes]]) -> bytes:

@@ -7,35 +7,42 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from sync.protocol import Stored, Vector, unpack
+from sync.admission import Trust
+from sync.frame import sealing
+from sync.opwire import unpack
+from sync.protocol import Admitted, Stored, Vector
 from workstation.domain.changes import Changes
-from workstation.domain.hlc import Clock, Hlc, SystemClock
-from workstation.domain.ids import Ids, SystemIds
-from workstation.domain.merge import FOLD_VERSION
-from workstation.store import reads
-from workstation.store.ack import acknowledge
+from workstation.domain.hlc import Clock, Hlc, SystemClock, skewed
+from workstation.domain.ids import NOBODY, Ids, SystemIds, Uid
+from workstation.domain.ops import Body, Dot
+from workstation.signing import Key, Signer, verify
+from workstation.store import former, guarded, reads
+from workstation.store.ack import acknowledge, beside, refused
+from workstation.store.authority import Authority
 from workstation.store.cipher import Connection
 from workstation.store.claim import Claim
-from workstation.store.database import open_for_writing
 from workstation.store.errors import opening
+from workstation.store.escrow import Escrow
+from workstation.store.identity import identify
 from workstation.store.ledger import Ledger
+from workstation.store.outbox import Outbox
 from workstation.store.reader import Reader
 from workstation.store.refold import refold
 from workstation.store.schema import STEPS, Step
 from workstation.store.tidy import Checkpointer, Tidy
 from workstation.store.tx import Author, Tx
-from workstation.store.writer import Arrival, Writer, Written
+from workstation.store.waiting import Waiting
+from workstation.store.writer import MERGE_BESIDE, Arrival, Opened, Writer, Written
 
 log = logging.getLogger("store")
 T = TypeVar("T")
 MERGE_PAGE: Final = 200
 """Most ops of one merge transaction on a desk (promise D2); a hub, where nobody types, may take more."""
-EPOCH_BYTES: Final = 16
 
 
 class Store:
@@ -48,41 +55,77 @@ class Store:
         author: Callable[[Connection], Author],
         steps: Sequence[Step],
         merge_page: int,
+        merge_beside: int,
+        outbox: Path | None = None,
     ) -> None:
         self.path = path
         self._listeners: list[Callable[[Changes], None]] = []
         self._gate = threading.Lock()
         self._ledger = Ledger()
         self._author: Author
+        self._authority = Authority(verify)
+        self._device: Key
+        self._trust: Trust
         self._epoch = b""
         with opening(path):
             self._claim = Claim(path)
         self._checkpointer = Checkpointer(path, key)
+        self._escrow: Escrow
+        self._outbox: Outbox | None = None
 
-        def start() -> tuple[Connection, Ledger, Author]:
+        def start() -> Opened:
             with opening(path):
-                db = open_for_writing(path, key, steps)
+                db = guarded.open_for_writing(path, key, steps, outbox)
                 try:
-                    self._author = author(db)
-                    self._epoch = db.execute("select v from meta where k = 'epoch'").fetchone()[0]
-                    refold(db, Ledger.load(db), self._author.replica)
-                    return db, Ledger.load(db), self._author
-                except BaseException:
+                    return self._begin(db, path, key, author, outbox)
+                except BaseException as error:
                     db.close()
+                    if (found := guarded.damage(path, error, outbox)) is not None:
+                        raise found from error
                     raise
 
         self._writer = Writer(
-            start, self._committed, self._announce, lambda db, ledger: Tidy(db, self._checkpointer, ledger), merge_page
+            start,
+            self._committed,
+            self._announce,
+            self._wrote,
+            lambda db, ledger: Tidy(db, self._checkpointer, ledger),
+            merge_page,
+            merge_beside,
         )
         try:
             self._ledger = self._writer.ready.result()
+            self._trust = self._authority.snapshot()
         except BaseException:
             self._checkpointer.close()
             self._writer.close()
+            if self._outbox is not None:
+                self._outbox.close()
             self._claim.release()
             raise
         self._screen = Reader(path, key, "store-reader")
         self._peers = Reader(path, key, "store-pages")
+
+    def _begin(
+        self,
+        db: Connection,
+        path: Path,
+        key: bytes | None,
+        author: Callable[[Connection], Author],
+        outbox: Path | None,
+    ) -> Opened:
+        """What the writer's thread begins with, on the record it has just opened."""
+        self._author = author(db)
+        kept = dict(db.execute("select k, v from meta where k in ('epoch', 'device')").fetchall())
+        self._epoch, self._device = kept["epoch"], Key(kept["device"])
+        self._authority.load(db)
+        own = self._author.replica
+        refold(db, Ledger.load(db, own), own, self._authority)
+        self._escrow = Escrow(path, key, self._author.site, self._author.ids)
+        self._escrow.follow(self._authority.rosters)
+        if outbox is not None:
+            self._outbox = guarded.open_outbox(db, outbox, key, self._author)
+        return db, Ledger.load(db, own), self._author, self._authority, Waiting(db)
 
     @classmethod
     def open(
@@ -96,22 +139,31 @@ class Store:
         site: str = "",
         steps: Sequence[Step] = STEPS,
         merge_page: int = MERGE_PAGE,
+        merge_beside: int = MERGE_BESIDE,
+        outbox: Path | None = None,
     ) -> Store:
         """Open the record at `path`, or make it; returns when it can be written.
 
         `key` is 32 raw bytes; None = plain, only by the development setting that says so. `replica` None = the number
         kept in the file, drawn when it is made; a number given replaces that one for what is written from now on.
-        Raises StoreRefused: wrong key, newer file, not ours, in use, SQLite too old. The file is then as it was. Raises
-        StoreFailed: the disk is full or failing, the file is damaged or may not be written.
+        `outbox` is the folder of its outbox journal, None = it keeps none: a hub, whose ops nobody acknowledges.
+        Raises StoreRefused: wrong key, newer file, not ours, in use, SQLite too old; StoreDamaged where `recover` is
+        the way. The file is then as it was. Raises StoreFailed: the disk is full or failing, the file is damaged or may
+        not be written.
         """
         clock = clock or SystemClock()
         ids = ids or SystemIds(clock)
 
         def author(db: Connection) -> Author:
-            number = _identity(db, replica, clock, ids)
-            return Author(number, site, clock, ids, Hlc(clock, _newest_stamp(db, number)))
+            number = identify(db, replica, clock, ids)
+            return Author(number, site, clock, ids, Hlc(clock, _newest_stamp(db, number, clock.now_ms())))
 
-        return cls(Path(path), key, author, steps, merge_page)
+        return cls(Path(path), key, author, steps, merge_page, merge_beside, outbox)
+
+    @property
+    def site(self) -> str:
+        """The site whose record this is."""
+        return self._author.site
 
     @property
     def replica(self) -> int:
@@ -131,19 +183,13 @@ class Store:
         """
         return self._writer.write(fn)
 
-    def merge(self, ops: Sequence[Stored]) -> Future[Changes]:
+    def merge(self, ops: Sequence[Admitted]) -> Future[Changes]:
         """Take in ops of peers, in their order, at most `merge_page` in a transaction; done when all are on disk.
 
-        Ops already had are skipped. Raises ProtocolError here for bytes that are no op; `result()` raises Gap, with
-        nothing applied, where an op in between is missing.
+        They have passed `sync.admission`. Ops already had are skipped. `result()` raises Gap, with nothing applied,
+        where an op in between is missing, and ChainBroken where they follow another history than this record's.
         """
-        unpacked = []
-        for stored in ops:
-            op = unpack(stored.raw)
-            if op.dot != (stored.replica, stored.seq):
-                raise ValueError(f"op {op.dot} came under the name {(stored.replica, stored.seq)}")
-            unpacked.append((op, stored.raw))
-        arrival = Arrival(unpacked, Future())
+        arrival = Arrival(ops, Future())
         self._writer.submit(arrival)
         return arrival.future
 
@@ -176,6 +222,11 @@ class Store:
         with self._gate:
             return dict(self._ledger.vector)
 
+    def sealed(self) -> dict[int, int]:
+        """How far each replica's ops can be passed on: up to where its device signed them."""
+        with self._gate:
+            return dict(self._ledger.sealed)
+
     def heads(self) -> dict[int, bytes]:
         """The hash of each replica's chain there."""
         with self._gate:
@@ -186,12 +237,61 @@ class Store:
         with self._gate:
             return dict(self._ledger.vector), dict(self._ledger.heads)
 
-    def page(self, vector: Vector, limit: int) -> list[Stored]:
-        """Ops a peer with this vector lacks, in the order they arrived here.
+    def page(self, vector: Vector, limit: int, replicas: Collection[int] | None = None) -> list[Stored]:
+        """Ops a peer with this vector lacks, in the order they arrived here, up to where all are sealed.
 
-        Waits for the disk; not for the screen's thread.
+        Of these `replicas` alone, None = of all. Waits for the disk; not for the screen's thread.
         """
-        return self._peers.ask(lambda db: reads.page(db, vector, limit))
+        return self._peers.ask(lambda db: reads.page(db, vector, limit, self.replica, self._seal, replicas))
+
+    def roster(self) -> list[tuple[bytes, bytes]]:
+        """The ops that say who may do what and which devices there are, each with its replica's salt on its entity."""
+        return self._peers.ask(reads.roster)
+
+    def append(
+        self, kind: str, entity: Uid, body: Body, *, person: Uid = NOBODY, signer: Signer | None = None
+    ) -> Future[Dot]:
+        """Write one op. Raises in the result what `Tx.append` raises."""
+        future: Future[Dot] = Future()
+        pending = self.write(lambda tx: tx.append(kind, entity, body, person, signer=signer))
+
+        def pass_on(done: Future[Written[Dot]]) -> None:
+            error = done.exception()
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(done.result().value)
+
+        pending.add_done_callback(pass_on)
+        return future
+
+    def salts(self, wanted: Iterable[tuple[int, Uid]]) -> dict[tuple[int, Uid], bytes]:
+        """What replicas hid their ops' bodies with, for these (replica, entity) pairs. Waits for the disk."""
+        return self._peers.ask(lambda db: reads.salts(db, wanted))
+
+    @property
+    def device(self) -> Key:
+        """This device's own key: it seals what is written here, and says to peers who this is."""
+        return self._device
+
+    def trust(self) -> Trust:
+        """Whom this record believes, as of the last commit."""
+        with self._gate:
+            return self._trust
+
+    def believe(self, site: str, key: bytes) -> None:
+        """Take a site's public key as the root of all rights in it. Waits for the disk."""
+
+        def act(tx: Tx) -> None:
+            self._authority.believe(tx.db, site, key)
+            tx.reconsider()
+
+        self.write(act).result()
+        if self._outbox is not None:
+            self._outbox.renew(self.read(guarded.sites).result())
+
+    def _seal(self, replica: int, seq: int, head: bytes) -> bytes:
+        return self._device.sign(sealing(replica, seq, head))
 
     def digest(self) -> bytes:
         """sha256 of everything this record says; equal op sets, equal digests. Waits for the disk."""
@@ -209,11 +309,41 @@ class Store:
 
         Changes: rows now sent.
         """
-        return self._writer.beside(lambda db: acknowledge(db, vector, self.replica))
+        if self._outbox is not None:
+            self._outbox.acked(vector)
+        return self._writer.beside(lambda tx: acknowledge(tx.db, vector, self.replica) | tx.settle(vector))
+
+    def authored(self) -> list[int]:
+        """The replicas whose ops are this desk's to send: its own, and former ones of which something is unsent.
+
+        Waits for the disk.
+        """
+        return [self.replica, *self._peers.ask(former.load)]
+
+    def told_beside(self, vector: Vector) -> Future[Changes]:
+        """Note what another desk has on disk, as it says; never less than before. Changes: rows now on another desk."""
+        return self._writer.beside(lambda tx: beside(tx.db, vector, self.replica))
+
+    def told_refused(self, seq: int, error: str) -> Future[Changes]:
+        """Note that a peer refuses this op of ours, sent alone, and its word for why."""
+        return self._writer.beside(lambda tx: refused(tx.db, seq, error))
+
+    def beside(self) -> int:
+        """How many own ops the hub has not acknowledged, but another desk has. Waits for the disk."""
+        return self._peers.ask(lambda db: reads.beside(db, self.replica))
 
     def acked_vector(self) -> dict[int, int]:
         """What the hub has on disk, as far as this record knows. Waits for the disk."""
         return self._peers.ask(reads.acked)
+
+    def refresh(self) -> bool:
+        """Whether others wrote here: nobody does, the file is this process's own."""
+        return False
+
+    @property
+    def outbox_fault(self) -> str:
+        """What keeps ops out of the outbox journal, "" = nothing does."""
+        return self._outbox.fault if self._outbox is not None else ""
 
     def close(self) -> None:
         """Finish what waits, then close the file. Harmless when repeated."""
@@ -221,6 +351,8 @@ class Store:
         self._peers.close()
         self._checkpointer.close()
         self._writer.close()
+        if self._outbox is not None:
+            self._outbox.close()
         self._claim.release()
 
     def __enter__(self) -> Self:
@@ -230,8 +362,18 @@ class Store:
         self.close()
 
     def _committed(self, ledger: Ledger) -> None:
+        believed = self._authority.rosters
         with self._gate:
             self._ledger = ledger.copy()
+            changed = self._trust.rosters is not believed
+            if changed:
+                self._trust = self._authority.snapshot()
+        if changed:
+            self._escrow.follow(believed)
+
+    def _wrote(self, ops: Sequence[Admitted]) -> None:
+        if self._outbox is not None:
+            self._outbox.put(ops)
 
     def _announce(self, changes: Changes) -> None:
         with self._gate:
@@ -243,23 +385,12 @@ class Store:
                 log.exception("a listener failed; the record is not affected")
 
 
-def _identity(db: Connection, replica: int | None, clock: Clock, ids: Ids) -> int:
-    """The replica number of this file, and its first facts when it is new."""
-    kept = dict(db.execute("select k, v from meta where k in ('replica', 'epoch')").fetchall())
-    number = replica or kept.get("replica") or ids.replica()
-    fresh: dict[str, int | bytes] = {}
-    if kept.get("replica") != number:
-        fresh["replica"] = number
-    if "epoch" not in kept:
-        fresh |= {"epoch": ids.secret(EPOCH_BYTES), "created_at": clock.now_ms(), "fold": FOLD_VERSION}
-    if fresh:
-        db.execute("begin immediate")
-        db.executemany("insert or replace into meta values (?, ?)", fresh.items())
-        db.execute("commit")
-    return int(number)
+def _newest_stamp(db: Connection, replica: int, now_ms: int) -> int:
+    """The newest stamp seen: the clock goes on from there, whatever the wall says after a restart.
 
-
-def _newest_stamp(db: Connection, replica: int) -> int:
-    """Stamp of the newest own op: the clock goes on from there, whatever the wall says after a restart."""
-    row = db.execute("select raw from op where replica = ? order by seq desc limit 1", [replica]).fetchone()
-    return unpack(row[0]).hlc if row else 0
+    Of our own ops, and of peers' but those whose clock is wrong: what is written next comes after what it answers.
+    """
+    sql = """select op.raw from replica join op on op.replica = replica.replica
+             and op.seq = (select max(seq) from op where op.replica = replica.replica)"""
+    newest = [unpack(raw) for (raw,) in db.execute(sql)]
+    return max((op.hlc for op in newest if op.replica == replica or not skewed(op.hlc, now_ms)), default=0)

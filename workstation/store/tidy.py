@@ -79,6 +79,11 @@ class Tidy:
         self._commits = 0
         self._put_off = False
         self._lagging = self._behind > follow.BEHIND_MOST
+        self._scrubbing = False
+
+    def scrub(self, erased: bool) -> None:
+        """Where bodies were erased, empty the log of the file soon: it still has the pages as they were."""
+        self._scrubbing = self._scrubbing or erased
 
     def note_commit(self, *, indexed: bool = False) -> None:
         """One more commit is in the WAL and, where words went into the index with it, one more segment there."""
@@ -108,7 +113,7 @@ class Tidy:
     @property
     def wanted(self) -> bool:
         """Whether idle time could be used."""
-        return not self._put_off and (self._behind > 0 or self._segments >= SEGMENTS_SOME)
+        return not self._put_off and (self._scrubbing or self._behind > 0 or self._segments >= SEGMENTS_SOME)
 
     @property
     def pressing(self) -> bool:
@@ -119,7 +124,9 @@ class Tidy:
     def step(self) -> None:
         """One bounded step; a failure is told in the log and tried again after the next commit."""
         try:
-            if self._wal_full:
+            if self._scrubbing:
+                self._empty_wal()
+            elif self._wal_full:
                 self._restart_wal()
             elif self._behind > 0:
                 follow.index(self._connection, self._ledger)
@@ -132,12 +139,24 @@ class Tidy:
             log.warning("tidying put off: %s", error)
 
     def _merge_search(self) -> None:
-        before = self._connection.total_changes
+        before = self._changes()
         self._connection.execute("insert into search (search, rank) values ('merge', ?)", [MERGE_PAGES])
-        if self._connection.total_changes - before < 2:  # FTS5's own sign that nothing was left to merge
+        if self._changes() - before < 2:  # FTS5's own sign that nothing was left to merge
             self._segments = 0
         else:
             self._segments = max(SEGMENTS_SOME, self._segments - 4)
+
+    def _changes(self) -> int:
+        return int(self._connection.execute("select total_changes()").fetchone()[0])
+
+    def _empty_wal(self) -> None:
+        """Copy the WAL back and cut it to nothing; a reader that still needs it is waited for another time."""
+        self._connection.execute("pragma busy_timeout = 50")
+        try:
+            busy, _, _ = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        finally:
+            self._connection.execute("pragma busy_timeout = 5000")
+        self._scrubbing = bool(busy)
 
     def _restart_wal(self) -> None:
         self._connection.execute("pragma busy_timeout = 50")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from sync.protocol import seal
+from sync.opwire import SALT_BYTES, next_head, seal
+from sync.protocol import Admitted
 from workstation.domain.changes import Changes
 from workstation.domain.hlc import Clock, Hlc
 from workstation.domain.ids import NOBODY, Ids, Uid
+from workstation.domain.kinds import CASUALTIES, Effect, OpInvalid, check
 from workstation.domain.merge import LIFE, State
-from workstation.domain.ops import VERSION, Body, Dot, Effect, Op, OpInvalid, check
+from workstation.domain.ops import VERSION, Body, Dot, Op
 from workstation.domain.sentence import say
-from workstation.store.batch import Batch, Held
+from workstation.signing import Signer
+from workstation.store import former
+from workstation.store.batch import Batch
 from workstation.store.cipher import Connection
 from workstation.store.errors import StoreFailed
 from workstation.store.ledger import Ledger
@@ -31,11 +35,10 @@ class Author:
 class Tx:
     """An open transaction on the writer thread. Valid only inside the function it was handed to."""
 
-    def __init__(self, db: Connection, ledger: Ledger, author: Author, held: dict[Uid, Held]) -> None:
-        self._db = db
-        self._ledger = ledger
-        self._author = author
-        self._batch = Batch(db, ledger, author.replica, held)
+    def __init__(self, db: Connection, ledger: Ledger, author: Author, batch: Batch) -> None:
+        self._db, self._ledger, self._author, self._batch = db, ledger, author, batch
+        self.written: list[Admitted] = []
+        """The ops appended here, as they go into the outbox journal once they are on disk."""
         self._fault: BaseException | None = None
 
     def whole(self) -> None:
@@ -59,10 +62,11 @@ class Tx:
         self.whole()
         return self._db
 
-    def append(self, kind: str, entity: Uid, body: Body, person: Uid = NOBODY) -> Dot:
+    def append(self, kind: str, entity: Uid, body: Body, person: Uid = NOBODY, *, signer: Signer | None = None) -> Dot:
         """Write one op of this desk; gives the dot that names it.
 
-        A close or reopening takes along which of its like were seen here, unless the body says so. Raises OpInvalid
+        A close or reopening takes along which of its like were seen here, and a close the people it knew of, unless the
+        body says so. `signer` holds the key of the person, for a kind that needs their signature. Raises OpInvalid
         where the body does not fit its kind or the entity is of another type.
         """
         self.whole()
@@ -72,12 +76,22 @@ class Tx:
             raise OpInvalid(f"{kind}: written on a {state.type}")
         if known.effect is Effect.LIFE and "seen" not in body:
             body = {**body, "seen": state.seen_dots(LIFE) if state else []}
-        author = self._author
-        seq = self._ledger.seq(author.replica) + 1
-        at = author.clock.now_ms()
-        op = Op(author.replica, seq, author.hlc.tick(), entity, kind, VERSION, person, author.site, at, body)
-        raw, op = seal(op)
-        self._batch.add(op, raw, skewed=False)
+            if kind == "incident.closed":
+                body["casualties"] = [dot for name in CASUALTIES for dot in state.seen_dots(name)] if state else []
+        elif known.effect is Effect.SET and state and (closes := state.seen_dots(LIFE)):
+            body = {**body, "after": closes}
+        author, ledger = self._author, self._ledger
+        salt = state.salt(author.replica) if state else b""
+        fresh = b"" if salt else author.ids.secret(SALT_BYTES)
+        at, seq = author.clock.now_ms(), ledger.seq(author.replica) + 1
+        op = Op(author.replica, seq, author.hlc.tick(), entity, kind, VERSION, person, author.site, at, body, fresh)
+        raw, parsed = seal(op, signer.sign if signer else None, salt)
+        before = ledger.head(author.replica)
+        head = next_head(before, parsed, salt)
+        made = Admitted(parsed.op, raw, before, head, salt=salt or fresh)
+        if not self._batch.add(made, skewed=False):
+            raise OpInvalid(f"{kind}: not signed by somebody with the right")
+        self.written.append(made)
         return op.dot
 
     def state(self, entity: Uid) -> State | None:
@@ -106,7 +120,7 @@ class Tx:
         """Run `act` so that its failure takes back what it appended, and nothing else."""
         self.whole()
         self._batch.flush()
-        mark, before = self._ledger.copy(), self._batch.changes
+        mark, before, written = self._ledger.copy(), self._batch.changes, len(self.written)
         self._db.execute("savepoint nested")
         try:
             value = act(self)
@@ -119,12 +133,27 @@ class Tx:
                 self._fault = self._fault or error
             self._batch.discard()
             self._batch.changes = before
+            del self.written[written:]
             self._ledger.put_back(mark)
             raise
         finally:
             if self._db.in_transaction:
                 self._db.execute("release nested")
         return value
+
+    def reconsider(self) -> None:
+        """The rosters are others: look again at which signatures count."""
+        self.whole()
+        self._batch.reconsider()
+
+    def settle(self, vector: Mapping[int, int]) -> Changes:
+        """The hub has this: what former replicas of this desk wrote may be all there by now."""
+        return self._batch.changes if former.settle(self.db, self._batch, vector) else Changes()
+
+    @property
+    def erased(self) -> bool:
+        """Whether bodies were taken away."""
+        return self._batch.erased
 
     def seal(self) -> Changes:
         """Write what is left to write; what changed in all."""

@@ -15,18 +15,21 @@ from typing import Any, Final, Generic, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from sync.protocol import Gap
+from sync.protocol import Admitted, Gap
 from workstation.domain.changes import Changes
-from workstation.domain.hlc import skewed
 from workstation.domain.ids import Uid
-from workstation.domain.ops import Op
 from workstation.domain.sentence import say
-from workstation.store.batch import Batch, Held
+from workstation.store import reads
+from workstation.store.arriving import gap_in, take_in
+from workstation.store.authority import Authority
+from workstation.store.batch import Batch
 from workstation.store.cipher import Connection
 from workstation.store.errors import StoreClosed, machine_fault
+from workstation.store.held import Held
 from workstation.store.ledger import Ledger
 from workstation.store.tidy import Tidy
 from workstation.store.tx import Author, Tx
+from workstation.store.waiting import Waiting
 
 log = logging.getLogger("store")
 T = TypeVar("T")
@@ -56,14 +59,16 @@ class _Act(Struct):
 
 
 class Arrival(Struct):
-    """Ops from a peer, unpacked and in order; `done` counts those committed."""
+    """Ops from a peer, admitted and in order; `done` counts those committed."""
 
-    ops: Sequence[tuple[Op, bytes]]
+    ops: Sequence[Admitted]
     future: Future[Changes]
     done: int = 0
     changes: Changes = field(default_factory=Changes)
 
 
+Opened = tuple[Connection, Ledger, Author, Authority, Waiting]
+"""What a writer begins with."""
 _Settle = Callable[[], None]
 
 
@@ -72,14 +77,17 @@ class Writer:
 
     def __init__(
         self,
-        open_database: Callable[[], tuple[Connection, Ledger, Author]],
+        open_database: Callable[[], Opened],
         committed: Callable[[Ledger], None],
         announce: Callable[[Changes], None],
+        wrote: Callable[[Sequence[Admitted]], None],
         tidy: Callable[[Connection, Ledger], Tidy],
         merge_page: int,
+        merge_beside: int,
     ) -> None:
-        self._open, self._make_tidy, self._merge_page = open_database, tidy, merge_page
-        self._committed, self._announce = committed, announce
+        self._open, self._make_tidy = open_database, tidy
+        self._merge_page, self._merge_beside = merge_page, merge_beside
+        self._committed, self._announce, self._wrote = committed, announce, wrote
         self._wake = threading.Condition()
         self._acts: deque[_Act] = deque()
         self._passed_over = 0
@@ -88,6 +96,7 @@ class Writer:
         self._held: dict[Uid, Held] = {}
         self._closing = False
         self._typed_s = -TYPING_S
+        self._doubted = False
         self._open_tx: Tx | None = None
         self.ready: Future[Ledger] = Future()
         self.thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -119,10 +128,10 @@ class Writer:
         """The transaction under way, for code that runs inside it; None on every other thread."""
         return self._open_tx if threading.current_thread() is self.thread else None
 
-    def beside(self, fn: Callable[[Connection], Changes]) -> Future[Changes]:
+    def beside(self, fn: Callable[[Tx], Changes]) -> Future[Changes]:
         """A small change beside the record, such as what the hub has acknowledged; `fn` says which rows it concerns."""
         future: Future[Changes] = Future()
-        self.submit(_Act(lambda tx: fn(tx.db), future, beside=True))
+        self.submit(_Act(fn, future, beside=True))
         return future
 
     def close(self) -> None:
@@ -137,13 +146,14 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            self._db, self._ledger, self._author = self._open()
+            self._db, self._ledger, self._author, self._authority, self._waiting = self._open()
             self._tidy = self._make_tidy(self._db, self._ledger)
         except BaseException as error:
             self.ready.set_exception(error)
             return
         self.ready.set_result(self._ledger.copy())
         try:
+            self._call_waiting()
             while self._turn():
                 pass
         except BaseException as error:
@@ -204,18 +214,26 @@ class Writer:
     def _room(self) -> int:
         """Ops a merge transaction may hold now: fewer while somebody types, who would have to wait for it."""
         typing = self._author.clock.monotonic_s() - self._typed_s < TYPING_S
-        return min(self._merge_page, MERGE_BESIDE) if typing else self._merge_page
+        return min(self._merge_page, self._merge_beside) if typing else self._merge_page
+
+    def _begin(self) -> None:
+        """Begin a transaction; what one before it may have taught the rosters is forgotten where it was taken back."""
+        self._db.execute("begin immediate")
+        if self._doubted:
+            self._authority.load(self._db)
+            self._doubted = False
 
     def _commit_acts(self, acts: Sequence[_Act]) -> None:
         settled: list[_Settle] = []
         mark = self._ledger.copy()
         changes = Changes()
+        written: list[Admitted] = []
         try:
-            self._db.execute("begin immediate")
+            self._begin()
             for act in acts:
                 if not act.future.set_running_or_notify_cancel():
                     continue
-                changes |= self._one(act, settled, alone=len(acts) == 1)
+                changes |= self._one(act, settled, written, alone=len(acts) == 1)
             self._tidy.keep_up()
             self._db.execute("commit")
         except BaseException as error:
@@ -224,17 +242,22 @@ class Writer:
                 if not act.future.done() and not act.future.cancelled():
                     act.future.set_exception(_told(error))
             return
+        if written:
+            self._wrote(written)
         self._typed_s = self._author.clock.monotonic_s()
         self._tidy.note_commit(indexed=self._ledger.indexed > mark.indexed)
         self._publish(changes, settled)
 
-    def _one(self, act: _Act, settled: list[_Settle], *, alone: bool) -> Changes:
-        """Run one act; a failure takes back that act alone."""
-        tx = Tx(self._db, self._ledger, self._author, self._held)
+    def _one(self, act: _Act, settled: list[_Settle], written: list[Admitted], *, alone: bool) -> Changes:
+        """Run one act; a failure takes back that act alone. Its ops go to `written`."""
+        batch = Batch(self._db, self._ledger, self._author.replica, self._authority, self._held)
+        tx = Tx(self._db, self._ledger, self._author, batch)
         self._open_tx = tx
         try:
             value = act.fn(tx) if alone else tx.nested(act.fn)
             changes = tx.seal()
+            self._tidy.scrub(tx.erased)
+            written += tx.written
         except BaseException as error:
             if alone or not self._db.in_transaction:
                 raise
@@ -253,18 +276,19 @@ class Writer:
 
     def _commit_arrivals(self, arrivals: Sequence[Arrival]) -> None:
         mark = self._ledger.copy()
-        batch = Batch(self._db, self._ledger, self._author.replica, self._held, indexing=True)
+        own, authority = self._author.replica, self._authority
         taken: list[tuple[Arrival, int]] = []
         refused: list[tuple[Arrival, Gap]] = []
         try:
-            self._db.execute("begin immediate")
+            self._begin()
+            batch = Batch(self._db, self._ledger, own, authority, self._held, indexing=True)
             room = self._room()
             for arrival in arrivals:
-                if not arrival.done and (gap := self._gap(arrival)):
+                if not arrival.done and (gap := gap_in(arrival.ops, self._ledger)):
                     refused.append((arrival, gap))
                     continue
                 until = min(len(arrival.ops), arrival.done + room)
-                self._merge(batch, arrival.ops[arrival.done : until])
+                take_in(batch, self._ledger, self._author, arrival.ops[arrival.done : until])
                 room -= until - arrival.done
                 taken.append((arrival, until))
             batch.flush()
@@ -275,6 +299,7 @@ class Writer:
             self._retry_alone(arrivals, error)
             return
         self._tidy.note_commit(indexed=self._ledger.indexed > mark.indexed)
+        self._tidy.scrub(batch.erased)
         settled = [self._end(arrival, error) for arrival, error in refused]
         for arrival, until in taken:
             arrival.done = until
@@ -282,6 +307,16 @@ class Writer:
             if until == len(arrival.ops):
                 settled.append(self._end(arrival))
         self._publish(batch.changes, settled)
+        self._call_waiting()
+
+    def _call_waiting(self) -> None:
+        """Ops that were brought back and waited for what is here by now are the next to arrive."""
+        if self._waiting:
+            self._waiting.drop(self._ledger)
+            fitting = self._waiting.next(self._ledger, lambda *pair: reads.salts(self._db, [pair]).get(pair, b""))
+            if fitting:
+                with self._wake:
+                    self._arrivals.appendleft(Arrival(fitting, Future()))
 
     def _end(self, arrival: Arrival, error: BaseException | None = None) -> _Settle:
         """Take an arrival off the list; gives how its future is to be settled."""
@@ -298,34 +333,12 @@ class Writer:
             return
         self._end(arrivals[0], _told(error))()
 
-    def _gap(self, arrival: Arrival) -> Gap | None:
-        """What is missing in between, looked for before the first page, so that nothing of such ops is applied."""
-        reached: dict[int, int] = {}
-        for op, _ in arrival.ops:
-            have = reached.get(op.replica, self._ledger.seq(op.replica))
-            if op.seq > have + 1:
-                return Gap(op.replica, have + 1, op.seq, self._ledger.vector)
-            reached[op.replica] = max(have, op.seq)
-        return None
-
-    def _merge(self, batch: Batch, ops: Sequence[tuple[Op, bytes]]) -> None:
-        fresh = []
-        reached: dict[int, int] = {}
-        for op, raw in ops:
-            if op.seq > reached.get(op.replica, self._ledger.seq(op.replica)):
-                reached[op.replica] = op.seq
-                fresh.append((op, raw))
-        batch.load(op.entity for op, _ in fresh)
-        now = self._author.clock.now_ms()
-        for op, raw in fresh:
-            self._author.hlc.merge(op.hlc)
-            batch.add(op, raw, skewed=skewed(op.hlc, now))
-
     def _undo(self, mark: Ledger) -> None:
         if self._db.in_transaction:
             self._db.execute("rollback")
         self._held.clear()
         self._ledger.put_back(mark)
+        self._doubted = True
 
     def _publish(self, changes: Changes, settled: Sequence[_Settle]) -> None:
         """Tell those who wait first, then the listeners."""

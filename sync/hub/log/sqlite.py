@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from sync.hub.log import LogRefused
 from sync.protocol import FRAME_OPS
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
@@ -13,13 +14,9 @@ from workstation.store import Store, StoreFailed, StoreRefused
 _MERGE_PAGE: Final = FRAME_OPS
 
 
-class LogRefused(Exception):
-    """The store was not opened; the text says why and what to do."""
-
-
 def open_log(path: Path, key: bytes, *, clock: Clock, ids: Ids, site: str) -> Store:
     """Open the hub's store, or make it. Raises `LogRefused`."""
     try:
-        return Store.open(path, key, clock=clock, ids=ids, site=site, merge_page=_MERGE_PAGE)
+        return Store.open(path, key, clock=clock, ids=ids, site=site, merge_page=_MERGE_PAGE, merge_beside=_MERGE_PAGE)
     except (StoreRefused, StoreFailed) as error:
         raise LogRefused(str(error)) from error

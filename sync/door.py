@@ -1,14 +1,15 @@
-"""The hub's door: how long a connection may take to say who it is, and how many may stand there at once.
+"""A server's door: how long a connection may take to say who it is, and how many may stand there at once.
 
 uvicorn has no deadline for a request that arrives a byte at a time, and its `limit_concurrency` counts whoever merely
 connects, so a few hundred idle connections would keep every desk out. Here strangers have few places and little time,
-and take none from those who have shown the site's token.
+and take none from those who have proved to be a device of the site.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import Any, Final
 
 import h11
@@ -36,7 +37,7 @@ class Strangers:
         """Take a place; where all are taken the oldest goes, for a desk needs its own for one round trip only."""
         if len(self._standing) >= self._most:
             if not self._crowded:
-                log.warning("%d connections at the hub's door show no token: the oldest are cut", self._most)
+                log.warning("%d connections at the door show no token: the oldest are cut", self._most)
             self._crowded = True
             next(iter(self._standing)).cut("its place was needed")
         self._standing[visit] = None
@@ -50,12 +51,18 @@ class Strangers:
 class Guarded(uvicorn.Config):
     """uvicorn's settings for `app` behind this door; `stop_s`: how long requests under way may take at the end."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, stop_s: int) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, stop_s: int, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(
             app, http=Visit, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
             proxy_headers=False, timeout_graceful_shutdown=stop_s, timeout_keep_alive=75,
         )  # fmt: skip
         self.limits, self.strangers = limits, Strangers(limits.strangers)
+        self._tls = tls
+
+    def load(self) -> None:
+        """uvicorn would read key and certificate from files; ours are in memory alone."""
+        super().load()
+        self.ssl = self._tls
 
 
 class Visit(H11Protocol):

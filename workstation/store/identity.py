@@ -1,0 +1,28 @@
+"""Who a record's file is: its replica, its device key, its epoch; drawn when it is made, and kept in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from workstation.domain.hlc import Clock
+from workstation.domain.ids import Ids
+from workstation.domain.merge import FOLD_VERSION
+from workstation.store.cipher import KEY_BYTES, Connection
+
+EPOCH_BYTES: Final = 16
+
+
+def identify(db: Connection, replica: int | None, clock: Clock, ids: Ids) -> int:
+    """The replica number of this file, and its first facts when it is new; another number comes with another key."""
+    kept = dict(db.execute("select k, v from meta where k in ('replica', 'epoch')").fetchall())
+    number = replica or kept.get("replica") or ids.replica()
+    fresh: dict[str, int | bytes] = {}
+    if kept.get("replica") != number:
+        fresh |= {"replica": number, "device": ids.secret(KEY_BYTES)}
+    if "epoch" not in kept:
+        fresh |= {"epoch": ids.secret(EPOCH_BYTES), "created_at": clock.now_ms(), "fold": FOLD_VERSION, "searched": 0}
+    if fresh:
+        db.execute("begin immediate")
+        db.executemany("insert or replace into meta values (?, ?)", fresh.items())
+        db.execute("commit")
+    return int(number)
