@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sync.admission import Trust, admit
 from sync.protocol import Admitted, Gap, Stored, Stranger, Vector
 from workstation.domain.ids import NOBODY, Uid
-from workstation.signing import Signer
+from workstation.signing import Key, Signer
+
+CARRIED_AS: Final = "courier_carried"
+"""Under which name a log keeps what of its own is on its way by hand: JSON, up to which `seq` of which `replica`,
+`since` when, ms UTC."""
 
 
 class LogAway(Exception):
@@ -38,7 +42,7 @@ class Log(Protocol):
         ...
 
     @property
-    def device(self) -> Signer:
+    def device(self) -> Key:
         """The key by which this device says that it is itself."""
         ...
 
@@ -132,16 +136,25 @@ class DeskLog(Log, Protocol):
         """What was taken down last, in this run or an earlier one."""
         ...
 
+    def keep(self, name: str, value: bytes) -> Future[Any]:
+        """Keep a value beside the ops, on this machine alone."""
+        ...
+
+    def kept(self, name: str) -> bytes | None:
+        """A value kept there, None where there is none. Waits for the disk."""
+        ...
+
 
 async def admitted(log: Log, packed: bytes, trust: Callable[[], Trust] | None = None) -> list[Admitted]:
     """The ops of a peer's frame that `log` lacks, checked; `trust` says whom to believe, None = as the log itself does.
 
     Raises as `admission.admit`. Off the loop, for it reads.
     """
-    return await asyncio.to_thread(_admitted, log, packed, trust or log.trust)
+    return await asyncio.to_thread(admitted_now, log, packed, trust or log.trust)
 
 
-def _admitted(log: Log, packed: bytes, trust: Callable[[], Trust]) -> list[Admitted]:
+def admitted_now(log: Log, packed: bytes, trust: Callable[[], Trust]) -> list[Admitted]:
+    """As `admitted`, for who has no loop. Waits for the disk."""
     try:
         return admit(packed, *log.reached(), log.salts, trust())
     except (Gap, Stranger):

@@ -84,6 +84,8 @@ class Bridge(QObject):
             error = future.exception()
         except CancelledError:
             return
+        if isinstance(error, CancelledError):
+            return  # given up for another question
         if error is not None:
             if isinstance(error, Refused):
                 log.info("refused: %s", error)  # a wrong PIN is no fault of the program

@@ -63,9 +63,12 @@ def bind(window: MainWindow) -> None:
     deeds.bind("backs", lambda: window.calls_page.waiting.setFocus())
     deeds.bind("queue", lambda: window.shift_page.queue.setFocus(), lambda: _lead_looks(window))
     deeds.bind("settle", lambda: window.shift_page.settle.setFocus(), lambda: _lead_looks(window))
+    deeds.bind("courier_export", lambda: window.unsent_page.courier.choose_folder(), lambda: window.may_look)
+    deeds.bind("courier_import", lambda: window.unsent_page.courier.choose_file(), lambda: window.may_look)
     deeds.bind("who", window.sign_in_page.focus_people)
     for name in PAGES:
         deeds.bind(f"page_{name}", _page(window, name), lambda: window.may_look)
+    deeds.bind("find", _page(window, "search"), lambda: window.may_look)
     deeds.bind("page_check", _page(window, "check"), lambda: window.may_look)
     deeds.bind("palette", window.next_palette)
     deeds.bind("larger", lambda: window.step_text(1))

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from ui.calls.page import CallsPage
     from ui.desk_page import DeskPage
     from ui.map.panel import MapPanel
+    from ui.search.page import SearchPage
     from workstation.domain.sentence import Sentence
 
 log = logging.getLogger("tahuri.ui")
 ASK_MS = 5000
 SPARE_MS = 400
-OPENING = ("calls", "board", "map", "shift")  # the pages on which an incident can be opened
+OPENING = ("calls", "board", "map", "search", "shift")  # the pages on which an incident can be opened
 OF_A_CALL = ("ringing", "talking", "wrap_up")  # the phases whose form is there for whoever sits here (promise P2)
 
 
@@ -107,6 +108,8 @@ class MainWindow(Shell):
                 self._follow_board(cast("MapPanel", page).show_board)
             case "shift":
                 self.shift_page.said.connect(lambda _sentence: self.refresh_keys())
+            case "search":
+                cast("SearchPage", page).closed.connect(lambda: self.show_page("desk"))
         if name in OPENING:
             cast("CallsPage", page).opened.connect(self.open_incident)
 
@@ -183,6 +186,9 @@ class MainWindow(Shell):
     def _focus_page(self) -> None:
         """The focus goes to what the page is for; the form keeps its own."""
         page = self.pages[self.page]
+        if self.page == "search":
+            cast("SearchPage", page).take_focus()
+            return
         if page.isAncestorOf(self.focusWidget() or self) or page is self.sign_in_page:
             return
         if self.page == "desk":

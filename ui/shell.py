@@ -34,6 +34,7 @@ from workstation.service.desk import Desk
 if TYPE_CHECKING:
     from ui.calls.page import CallsPage
     from ui.desk_page import DeskPage
+    from ui.dialogs.unsent import UnsentPage
     from ui.shift.page import ShiftPage
 
 UNDO_HIGH = 46
@@ -98,6 +99,10 @@ class Shell(QMainWindow):
                 from ui.map.panel import MapPanel
 
                 return MapPanel(desk, bridge, theme, root)
+            case "search":
+                from ui.search.page import SearchPage
+
+                return SearchPage(desk, bridge, theme, self.zone, root)
             case "shift":
                 from ui.shift.page import ShiftPage
 
@@ -133,6 +138,10 @@ class Shell(QMainWindow):
     @property
     def shift_page(self) -> ShiftPage:
         return cast("ShiftPage", self.pages["shift"])
+
+    @property
+    def unsent_page(self) -> UnsentPage:
+        return cast("UnsentPage", self.pages["unsent"])
 
     def page_made(self, name: str, page: QWidget) -> None:
         """A page has just been made: connect it and give it what the others know already."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workstation.courier_cli import courier
 from workstation.keeping_cli import KEEPING_COMMANDS
 from workstation.record_cli import RECORD_COMMANDS
 from workstation.settings import SettingsWrong
@@ -184,7 +185,7 @@ def _existing_map(mapping: Path) -> Path:
     raise Stop(f"{mapping} is not there: name a file of your own, or one that is carried: {known}", WRONG_SETTING)
 
 
-for _command in (*SITE_COMMANDS, *RECORD_COMMANDS, *KEEPING_COMMANDS):
+for _command in (*SITE_COMMANDS, *RECORD_COMMANDS, *KEEPING_COMMANDS, courier):
     tahuri.add_command(_command)
 
 

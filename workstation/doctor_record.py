@@ -14,6 +14,7 @@ from workstation.settings import Settings
 from workstation.store import StoreFailed, StoreRefused, check, copies
 from workstation.store.database import looked_into
 from workstation.store.keys import Found, KeyMissing, find
+from workstation.store.schema import LATE
 from workstation.words import english
 
 _HOUR_MS: Final = 3_600_000
@@ -54,6 +55,7 @@ def store(settings: Settings, clock: Clock) -> Iterator[Check]:
     try:
         with looked_into(path, found.key) as db:
             ops = db.execute("select count(*) from op").fetchone()[0]
+            late = db.execute("select count(*) from op where flags <> 0 and flags & ? <> 0", [LATE]).fetchone()[0]
     except (StoreRefused, StoreFailed) as error:
         what, _, remedy = str(error).rpartition(": ")
         yield Check("store", FAILED, what, _ANEW if what.endswith("is damaged") else remedy)
@@ -62,6 +64,9 @@ def store(settings: Settings, clock: Clock) -> Iterator[Check]:
         yield Check("store", FAILED, f"{path} is damaged: {'; '.join(faults)}", _ANEW)
         return
     yield Check("store", GOOD, f"{path}: {ops} ops, whole, every chain leads to its head")
+    if late:
+        said = f"{late} ops of retired devices came by way of others, and are kept"
+        yield Check("retired", LOOK, said, "ask whose device it was; enrol it anew if it is one of yours")
 
 
 def safety(settings: Settings, clock: Clock) -> Iterator[Check]:

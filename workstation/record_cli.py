@@ -43,7 +43,7 @@ def backup(outer: Path | None, folder: Path, own: Path | None) -> None:
     if found is None or not place.exists():
         raise Stop(f"there is no record in {settings.places.folder} yet")
     try:
-        copy = copies.make(place, found.key, folder, settings.desk.prefix, SystemClock().now_ms(), heard=_heard)
+        copy = copies.make(place, found.key, folder, settings.desk.prefix, SystemClock().now_ms(), heard=heard)
     except copies.CopyFailed as error:
         raise Stop(str(error)) from None
     click.echo(f"The record is copied, and the copy is whole: {copy.path}")
@@ -66,7 +66,7 @@ def restore(outer: Path | None, copy: Path, site_key: Path | None, own: Path | N
     clock = SystemClock()
     try:
         back = bringback.restore(
-            settings, copy, _recovery_keys(settings, site_key), clock, SystemIds(clock), heard=_heard
+            settings, copy, _recovery_keys(settings, site_key), clock, SystemIds(clock), heard=heard
         )
     except bringback.NotBroughtBack as error:
         raise Stop(str(error)) from None
@@ -90,7 +90,7 @@ def recover(outer: Path | None, more: tuple[Path, ...], site_key: Path | None, e
     settings = settings_of(own or outer)
     clock, keys = SystemClock(), _recovery_keys(settings, site_key)
     try:
-        back = bringback.recover(settings, more, keys, clock, SystemIds(clock), empty=empty, heard=_heard)
+        back = bringback.recover(settings, more, keys, clock, SystemIds(clock), empty=empty, heard=heard)
     except bringback.NotBroughtBack as error:
         raise Stop(str(error)) from None
     if back is None:
@@ -147,7 +147,7 @@ def _recovery_keys(settings: Settings, site_key: Path | None) -> Sequence[Recove
     return key.recovery
 
 
-def _heard(step: str, percent: int) -> None:
+def heard(step: str, percent: int) -> None:
     """How far it is, on one line of standard error."""
     from workstation.domain.sentence import Sentence
     from workstation.words import english

@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from sync.hub import settings
+from sync.hub.carrying import courier
 from sync.hub.founding import found, invite, join, lead
 from sync.hub.log import LogRefused
 from sync.hub.server import serve
@@ -88,7 +89,7 @@ def main(
     speaker.say("The hub has stopped.", stopped=True)
 
 
-for _command in (found, invite, join, lead):
+for _command in (found, invite, join, lead, courier):
     main.add_command(_command)
 
 

@@ -40,7 +40,8 @@ _SITE_KEY: Final = click.option(
 )
 
 
-def _common(command: F) -> F:
+def common(command: F) -> F:
+    """The options that say which log it is."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Say everything as one JSON object a line."),
         click.option("--site", default="ambon", show_default=True, help="The site whose record this is."),
@@ -55,13 +56,13 @@ def _common(command: F) -> F:
     help="Found a site: make its offline key, and make this hub a device of it. With a key there is already: "
     "another hub for that site, such as after the first one was lost."
 )
-@_common
+@common
 @_SITE_KEY
 @click.option("--name", default="Hub", show_default=True, help="What this hub is called.")
 def found(store: str, key_file: Path | None, site: str, site_key: Path, as_json: bool, name: str) -> None:
     speaker = Speaker(as_json)
     ids, clock = SystemIds(), SystemClock()
-    with _log(speaker, store, key_file, site) as log:
+    with opened(speaker, store, key_file, site) as log:
         if site in log.trust().rosters:
             speaker.refuse(f"This hub belongs to the site {site!r} already.")
         if site_key.exists():
@@ -76,13 +77,13 @@ def found(store: str, key_file: Path | None, site: str, site_key: Path, as_json:
 
 
 @click.command(help="Invite a device: prints the one-time code that is typed there.")
-@_common
+@common
 @_SITE_KEY
 @click.option("--name", required=True, help='What the device is called, such as "Meja 3".')
 @click.option("--role", type=click.Choice(DEVICE_ROLES), default="desk", show_default=True)
 def invite(store: str, key_file: Path | None, site: str, site_key: Path, as_json: bool, name: str, role: str) -> None:
     speaker = Speaker(as_json)
-    with _log(speaker, store, key_file, site) as log:
+    with opened(speaker, store, key_file, site) as log:
         by = _by_site_key(speaker, log, site_key)
         key = log.trust().rosters[site].key
         _, code = sites.invite(log, name, role, by, key, SystemIds(), SystemClock().now_ms())
@@ -90,14 +91,14 @@ def invite(store: str, key_file: Path | None, site: str, site_key: Path, as_json
 
 
 @click.command(help="Put the first lead on the roster; the PIN is asked for, or read from standard input.")
-@_common
+@common
 @_SITE_KEY
 @click.option("--login", required=True)
 @click.option("--name", required=True, help="As it stands on the screen.")
 def lead(store: str, key_file: Path | None, site: str, site_key: Path, as_json: bool, login: str, name: str) -> None:
     speaker = Speaker(as_json)
     ids = SystemIds()
-    with _log(speaker, store, key_file, site) as log:
+    with opened(speaker, store, key_file, site) as log:
         by = _by_site_key(speaker, log, site_key)
         body = sites.person_body(login, name, "lead", _new_secret(speaker, f"PIN of {login}"), ids)
         log.append("person.enrolled", ids.uid(), body, person=by.person, signer=by.signer).result()
@@ -108,12 +109,12 @@ def lead(store: str, key_file: Path | None, site: str, site_key: Path, as_json: 
     help="Make this hub a device of a site whose hub answers at --url: the central hub, once for each site it serves. "
     "The one-time code is asked for, or read from standard input; it was made there with --role hub."
 )
-@_common
+@common
 @click.option("--url", required=True, help="A hub or desk of that site.")
 @click.option("--of", default="", metavar="SITE", help="The name of that site. [--site]")
 def join(store: str, key_file: Path | None, site: str, as_json: bool, url: str, of: str) -> None:
     speaker = Speaker(as_json)
-    with _log(speaker, store, key_file, site) as log:
+    with opened(speaker, store, key_file, site) as log:
         code = sites.Code.read(_secret("one-time code"))
         try:
             name = asyncio.run(enrolling.join(settings.peer_url(url), code, log, SystemIds(), of or site))
@@ -134,7 +135,8 @@ def _by_site_key(speaker: Speaker, log: HubLog, path: Path) -> Signatory:
 
 
 @contextmanager
-def _log(speaker: Speaker, store: str, key_file: Path | None, site: str) -> Iterator[HubLog]:
+def opened(speaker: Speaker, store: str, key_file: Path | None, site: str) -> Iterator[HubLog]:
+    """The log of `--store`, opened for a command; what a person can put right ends in one sentence."""
     ids = SystemIds()
     try:
         kept = chosen(store, key_file, ids)

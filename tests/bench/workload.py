@@ -31,7 +31,8 @@ def _words(count: int) -> tuple[list[str], list[float]]:
     return list(dict.fromkeys(made))[:count], list(accumulate(1 / (rank + 2) for rank in range(count)))
 
 
-_WORDS, _WEIGHTS = _words(1000)
+WORDS, _WEIGHTS = _words(1000)
+"""The words of all texts, the most frequent first."""
 _TYPES = ("medis.trauma", "bencana.landslide", "bencana.flood", "keamanan.brawl", "lain.tree", "bencana.fire")
 _LONG = {"place": 60, "landmark": 100, "street": 40}
 _SHORT = {"place": 6, "landmark": 10, "street": 6}
@@ -55,7 +56,7 @@ class Workload:
 
     def sentence(self, words: int) -> str:
         """Text with the entropy of real notes: words of a control room, the frequent ones as frequent as in speech."""
-        return " ".join(self.random.choices(_WORDS, cum_weights=_WEIGHTS, k=words))
+        return " ".join(self.random.choices(WORDS, cum_weights=_WEIGHTS, k=words))
 
     def value(self, name: str, words: dict[str, int]) -> Any:
         """A value of the right shape for a register."""

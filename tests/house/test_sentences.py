@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from sync.courier.bundle import PARTS
 from workstation import words
 from workstation.domain.kinds import ROLES
 from workstation.service.desk import NAMED
@@ -22,7 +23,8 @@ FAMILIES = {
     "field.": NAMED,
     "role.": {*ROLES, "lead_or_it", "operator_or_lead", "operator_or_lead_or_it"},
     "thing.": {"call", "incident", "assignment", "entry", "hold"},
-    "step.": {"copy", "look", "rebuild"},
+    "step.": {"copy", "look", "rebuild", "courier_give", "courier_look", "courier_take"},
+    "courier.part.": set(PARTS),
 }
 """Keys that are put together where they are used: the beginning, and every end it can have."""
 BY_THE_SCREEN = {"action."}

@@ -14,9 +14,11 @@ from PySide6.QtTest import QTest
 
 from tests.screens import scene
 from tests.screens.seat import NOW, Seat, cheap_secrets, done, link_down, link_up
+from tests.waiting import wait_until
 from ui import i18n
 from ui.bridge import Bridge
 from ui.main_window import MainWindow
+from ui.search.page import SearchPage
 from ui.theme import Theme, application
 from workstation.domain.hlc import HandClock
 from workstation.domain.rows import PhoneState, RingView
@@ -28,7 +30,7 @@ Look = tuple[str, str]  # palette, language
 FIRST: Look = ("night", "id")
 OTHERS: tuple[Look, ...] = (("day", "id"), ("hc", "id"), ("night", "en"), ("day", "en"))
 EVERY: tuple[Look, ...] = tuple((palette, language) for language in ("id", "en") for palette in ("night", "day", "hc"))
-IN_MANY = ("idle", "ringing", "gate", "prank", "in_call", "link_down", "lead", "calls", "sign_in")
+IN_MANY = ("idle", "ringing", "gate", "prank", "in_call", "link_down", "lead", "calls", "search", "sign_in")
 PATIENCE_S = 20.0
 
 QUIET = PhoneState(
@@ -288,6 +290,22 @@ def map_page(gallery: Gallery, palette: str) -> None:
     gallery.window.show_page("map")
 
 
+def search(gallery: Gallery, palette: str) -> None:
+    """Somebody looks for a fire at a place they know only in part."""
+    gallery.open("up", palette, "op3")
+    gallery.press(Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    gallery.type("de")
+    page = gallery.window.pages["search"]
+    assert isinstance(page, SearchPage)
+
+    def answered() -> bool:
+        gallery.app.processEvents()
+        return not page.waiting
+
+    wait_until(answered, PATIENCE_S, what="the search is answered")
+    gallery.pump()
+
+
 def sign_in(gallery: Gallery, palette: str) -> None:
     """Somebody chose her name while a call rings over the page."""
     _ring(gallery, palette, "081300008804", "mobile", person="")
@@ -323,6 +341,7 @@ SCREENS: dict[str, Callable[[Gallery, str], None]] = {
     "calls": calls_page,
     "board": board,
     "map": map_page,
+    "search": search,
     "sign_in": sign_in,
     "check": check,
     "keys": keys,

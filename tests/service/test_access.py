@@ -50,6 +50,7 @@ def test_views_marked_in_the_table_are_logged_and_no_others(lead: Desk) -> None:
     given = {
         "incident": (b"x" * 16,), "call": (b"x" * 16,), "at_ring": (b"x" * 16, "1", now), "board": (now,),
         "abandoned": (now,), "calls_and_abandoned": (now,), "earlier_calls": ("1", now), "queue": (now,),
+        "search": ("x", lambda _word: (), lambda: False),
         "shift": (now,), "desks": (now,), "due": (now, RetentionSettings()),
     }  # fmt: skip
     for name in views.__all__:

@@ -198,7 +198,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         Edit("sync.serve:Service._same_history", "if asked.head and seq", "if False and seq"),
     )),
     Mutant("clock_forgets_what_it_saw", (
-        Edit("workstation.store.store:_newest_stamp", "or not skewed(op.hlc, now_ms)", "or False"),
+        Edit("workstation.store.identity:newest_stamp", "or not skewed(op.hlc, now_ms)", "or False"),
     )),
 )  # fmt: skip
 

@@ -37,6 +37,7 @@ SHOWN = {
     "calls": ("calls", "Ditinggalkan, per nomor"),
     "board": ("board", "Papan"),
     "map": ("map", "Peta"),
+    "search": ("search", "kejadian, terbaru di atas"),
     "sign_in": ("sign_in", "F2 tetap menjawab tanpa masuk"),
     "check": ("check", "Periksa meja ini"),
     "keys": ("desk", "ketik nama tindakan"),

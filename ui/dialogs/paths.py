@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ui import figures
 from ui.bridge import Bridge
+from ui.dialogs.courier import CourierLine
 from ui.i18n import tr
 from ui.theme import Theme
 from ui.widgets.basic import Panel
@@ -38,7 +39,11 @@ class PathPanel(Panel):
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "link.path", parent=parent)
         self.drawing = PathDrawing(desk, theme, self)
+        self.courier = CourierLine(desk, bridge, theme, self)
+        self.head.addWidget(self.courier.take)
+        self.head.addWidget(self.courier.give)
         self.body.addWidget(self.drawing)
+        self.body.addWidget(self.courier)
         self.body.setContentsMargins(12, 4, 16, 6)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         bridge.link.connect(self.drawing.show_link)

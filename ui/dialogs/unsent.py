@@ -125,6 +125,7 @@ class UnsentPage(QWidget):
     def __init__(self, desk: Desk, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.path = PathPanel(desk, bridge, theme, self)
+        self.courier = self.path.courier
         self.unsent = UnsentPanel(desk, bridge, theme, self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -80,7 +80,7 @@ _EVERYBODY_DOES: Final = (
     "intake.reopen", "dispatch.plan", "dispatch.notified", "dispatch.acknowledged", "dispatch.departed",
     "dispatch.arrived", "dispatch.done", "dispatch.cancelled", "dispatch.refused", "duplicates.link_call",
     "duplicates.merge", "duplicates.tie", "duplicates.undo", "unfinished.keep_line", "unfinished.take_up_line",
-    "people.sign_in", "people.sign_out", "people.signatory", "people.visitor",
+    "people.sign_in", "people.sign_out", "people.signatory", "people.visitor", "courier.export", "courier.take_in",
 )  # fmt: skip
 DOES: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(_EVERYBODY_DOES, EVERYONE),
@@ -113,6 +113,7 @@ SEES: Final[Mapping[str, Sight]] = {
     "abandoned": Sight(_TAKERS),
     "calls_and_abandoned": Sight(_TAKERS, logged=True),
     "earlier_calls": Sight(_TAKERS, logged=True),
+    "search": Sight(_TAKERS, logged=True),
     "conflicts": Sight(_LEAD, logged=True),
     "queue": Sight(_LEAD),
     "desks": Sight(_LEAD),
@@ -120,6 +121,7 @@ SEES: Final[Mapping[str, Sight]] = {
     "roster": Sight(),  # who may sit down here: names and roles, no more
     "find": Sight(),
     "unsent": Sight(_SITTING),
+    "carried": Sight(_SITTING),
     "skewed": Sight(),  # desks and their clocks, nobody's data
     "due": Sight(_LEAD_IT),
     "holds": Sight(_LEAD_IT, logged=True),

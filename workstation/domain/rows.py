@@ -137,6 +137,44 @@ class IncidentView(Struct, frozen=True):
     disposition: str
 
 
+class FoundPiece(Struct, frozen=True):
+    """Words found in a field of an incident or of what belongs to it; `marks` are (start, end) in `text`.
+
+    Where the field holds a code (type, village, agency) the text is that code, for the screen to name.
+    """
+
+    field: str
+    text: str
+    marks: tuple[tuple[int, int], ...]
+
+
+class FoundRow(Struct, frozen=True):
+    """An incident a search found."""
+
+    uid: Uid
+    number: str
+    type: str
+    priority: int
+    village: str
+    place: str
+    landmark: str
+    opened_at: int
+    status: str
+    open: bool
+    pieces: tuple[FoundPiece, ...]
+
+
+class FoundRows(Struct, frozen=True):
+    """What a search gives, newest incident first; `more`: there may be older ones that were not looked at."""
+
+    rows: tuple[FoundRow, ...] = ()
+    more: bool = False
+
+    def __len__(self) -> int:
+        """How many incidents somebody was shown, for the access log."""
+        return len(self.rows)
+
+
 class CallRow(Struct, frozen=True):
     """One caller's session: all offers joined (promise M11). `status`: ringing, talking, held, ended, abandoned."""
 
@@ -193,6 +231,13 @@ class UnsentRow(Struct, frozen=True):
     sync: Sync
     why: str = ""
     """The peer's word for why it was refused."""
+
+
+class Carried(Struct, frozen=True):
+    """How many ops the hub has not acknowledged are on a courier's stick, and since when (ms UTC)."""
+
+    since_at: int
+    ops: int
 
 
 class Person(Struct, frozen=True):

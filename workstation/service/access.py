@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
+from workstation.domain.rows import FoundRows
 from workstation.store import Connection, Tx, accesslog
 from workstation.store.accesslog import Line
 
@@ -76,7 +77,9 @@ def access_log(db: Connection, from_at: int = 0, to_at: int = 1 << 62, limit: in
 def about(given: Sequence[object]) -> str:
     """Names what a view was asked about: the uid or the number that came first."""
     first = given[0] if given else ""
-    return first.hex() if isinstance(first, bytes) else str(first)[:ABOUT_MOST] if isinstance(first, str) else ""
+    if isinstance(first, str):
+        return first[:ABOUT_MOST].encode("utf-8", "replace").decode("utf-8")  # half a character fits no file
+    return first.hex() if isinstance(first, bytes) else ""
 
 
 def _count(answer: object) -> int:
@@ -84,7 +87,7 @@ def _count(answer: object) -> int:
         return 0
     if isinstance(answer, tuple):
         return sum(_count(part) for part in answer)
-    return len(answer) if isinstance(answer, list) else 1
+    return len(answer) if isinstance(answer, list | FoundRows) else 1
 
 
 def _pass_on(done: Pending[T], given: Pending[T]) -> None:

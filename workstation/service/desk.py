@@ -39,7 +39,7 @@ TEXT_MOST = 4000
 
 NAMED = frozenset(
     {*CALL_REGISTERS, *INCIDENT_REGISTERS, "agency", "unit", "channel", "proof", "reason", "note", "correction",
-     "disposition", "role"}
+     "disposition", "role", "number"}
 )  # fmt: skip
 """Fields that have a name people know."""
 
@@ -124,6 +124,7 @@ class Desk:
         self._looks = access.Looks()
         self._slow: ThreadPoolExecutor | None = None
         self._tx: Tx | None = None
+        self._apart = False
         self._keep_clocks()
 
     @property
@@ -164,7 +165,7 @@ class Desk:
         """Run a read on the reader thread; inside `together`, on the open transaction so that it sees its writes."""
         if self._tx is not None:
             return _done(fn, self._tx.db)
-        return self.store.read(fn)
+        return self.store.read_aside(fn) if self._apart else self.store.read(fn)
 
     def may_see(self, view: Callable[..., object]) -> bool:
         """Say whether whoever sits here may see a view."""
@@ -187,6 +188,12 @@ class Desk:
         """The same desk for looks that have a reason: it stands in the access log with each."""
         given = copy.copy(self)
         given.why = why
+        return given
+
+    def aside(self) -> Desk:
+        """The same desk for reads that may take long: the form and the board do not wait for them."""
+        given = copy.copy(self)
+        given._apart = True
         return given
 
     def together(self, fn: Callable[[Desk], T]) -> Pending[T]:

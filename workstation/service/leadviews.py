@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Final
 
+from sync.log import CARRIED_AS
 from workstation.domain.kinds import INCIDENT_REGISTERS
-from workstation.domain.rows import BoardRow, ConflictRow, DeskRow, Person, QueueFigures, SkewedDesk, Sync, UnsentRow
+from workstation.domain.rows import (
+    BoardRow,
+    Carried,
+    ConflictRow,
+    DeskRow,
+    Person,
+    QueueFigures,
+    SkewedDesk,
+    Sync,
+    UnsentRow,
+)
 from workstation.service import clocks as clocks_of
 from workstation.service.incidentviews import Names, board
 from workstation.service.status import outages, travelled
@@ -57,6 +69,15 @@ def unsent(db: Connection, limit: int = UNSENT_MOST) -> list[UnsentRow]:
             stand = Sync.REFUSED if refused else far.entry((replica, last))
             rows.append(UnsentRow(at, kind, number, detail, count, stand, far.why if refused else ""))
     return rows
+
+
+def carried(db: Connection) -> Carried | None:
+    """Give what of the unsent is on its way by hand, None where nothing is: it stays unsent until the hub has it."""
+    kept, far = reads.kept(db, CARRIED_AS), travelled(db)
+    told = json.loads(kept) if kept else {"seq": 0, "replica": 0}
+    if told["replica"] != far.own or told["seq"] <= far.acked:
+        return None
+    return Carried(told["since"], told["seq"] - far.acked)
 
 
 _NAMED: Final = {

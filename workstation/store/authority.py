@@ -10,7 +10,7 @@ from sync.opwire import parse, signed_message
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
 from workstation.domain.rights import ROSTER
-from workstation.domain.roster import Event, Roster, Verify, rosters
+from workstation.domain.roster import NO_LIMIT, Event, Roster, Verify, rosters
 from workstation.store.cipher import Connection
 from workstation.store.states import unpack_state
 
@@ -59,6 +59,11 @@ class Authority:
         """Whom the record believes now, for other threads; what is learnt later does not change it."""
         keys, events = dict(self._keys), tuple(self._events)
         return Trust(self.rosters, lambda more: rosters(keys, [*events, *more], self.verify), self.verify)
+
+    def retired(self) -> dict[int, int]:
+        """Devices out of service, by replica: the newest op that was known of each then."""
+        devices = (device for roster in self.rosters.values() for device in roster.by_replica.values())
+        return {device.replica: device.upto for device in devices if device.upto != NO_LIMIT}
 
     def judge(self, event: Event) -> bool:
         """Whether an op that needs a signature has it, from somebody who had the right."""

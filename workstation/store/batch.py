@@ -22,7 +22,7 @@ from workstation.store.ledger import Ledger
 from workstation.store.projection import Projection
 from workstation.store.retention import erase_bodies, erasures
 from workstation.store.rows import Row, Rows, Table, select_in
-from workstation.store.schema import SKEWED, VOID
+from workstation.store.schema import LATE, SKEWED, VOID
 from workstation.store.states import pack_state, unpack_state
 from workstation.store.words import words
 
@@ -67,6 +67,7 @@ class Batch:
         if len(held) > HELD_MOST:
             held.clear()
         self._absent: set[Uid] = set()
+        self._retired = authority.retired()
         self._pending = _Pending()
         self._rows = rows or Rows(connection)
         self._projection = Projection(connection, self._rows, authority, self.load)
@@ -107,7 +108,8 @@ class Batch:
             ledger.sealed[op.replica] = op.seq
         ledger.arrival += 1
         void = op.kind in _JUDGED and not self._judged(op, raw, held)
-        flags = (SKEWED if skewed else 0) | (VOID if void else 0)
+        late = bool(self._retired) and op.seq > self._retired.get(op.replica, op.seq)
+        flags = (SKEWED if skewed else 0) | (VOID if void else 0) | (LATE if late else 0)
         seal = admitted.seal or None
         pending.ops.append(
             (ledger.arrival, op.replica, op.seq, held.id, op.kind, op.at, flags, raw, admitted.head, seal)

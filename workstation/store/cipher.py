@@ -15,7 +15,7 @@ OLDEST: Final = (3, 51, 3)
 """SQLite before this can corrupt a WAL file with two connections at work (fixed in 3.51.3, "WAL-reset bug")."""
 KEY_BYTES: Final = 32
 
-__all__ = ["KEY_BYTES", "OLDEST", "Connection", "Cursor", "connect", "dbapi2", "library_version"]
+__all__ = ["KEY_BYTES", "OLDEST", "Connection", "Cursor", "connect", "dbapi2", "in_memory", "library_version"]
 
 
 class Cursor(Protocol):
@@ -67,4 +67,10 @@ def connect(path: Path, key: bytes | None, *, mode: str = "rw") -> FileConnectio
         if len(key) != KEY_BYTES:
             raise ValueError(f"the key has {len(key)} bytes, not {KEY_BYTES}")
         connection.execute(f"pragma key = \"x'{key.hex()}'\"")
+    return connection
+
+
+def in_memory() -> Connection:
+    """A connection to an empty database that nothing of ever reaches a disk."""
+    connection: Connection = dbapi2.connect(":memory:", isolation_level=None)
     return connection

@@ -3,7 +3,7 @@
 FTS5 writes a segment of its own in every transaction that gives it words: three pages of the eight a keystroke's commit
 would touch, and nearly a third of its time (docs/adr/009-the-index-follows.md). So a commit of an act leaves them, and
 a few ops together are indexed here; a page from sync is indexed with it. `meta.searched` names the newest op whose
-words are in the index. Nothing reads the index yet. What will has to look through the ops behind it too: at most
+words are in the index. A search looks through the ops behind it too (`workstation.store.search`): at most
 `BEHIND_MOST`, as long as the index can be written at all.
 """
 

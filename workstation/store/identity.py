@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from workstation.domain.hlc import Clock
+from sync.opwire import unpack
+from workstation.domain.hlc import Clock, skewed
 from workstation.domain.ids import Ids
 from workstation.domain.merge import FOLD_VERSION
 from workstation.store.cipher import KEY_BYTES, Connection
@@ -26,3 +27,14 @@ def identify(db: Connection, replica: int | None, clock: Clock, ids: Ids) -> int
         db.executemany("insert or replace into meta values (?, ?)", fresh.items())
         db.execute("commit")
     return int(number)
+
+
+def newest_stamp(db: Connection, replica: int, now_ms: int) -> int:
+    """The newest stamp seen: the clock goes on from there, whatever the wall says after a restart.
+
+    Of our own ops, and of peers' but those whose clock is wrong: what is written next comes after what it answers.
+    """
+    sql = """select op.raw from replica join op on op.replica = replica.replica
+             and op.seq = (select max(seq) from op where op.replica = replica.replica)"""
+    newest = [unpack(raw) for (raw,) in db.execute(sql)]
+    return max((op.hlc for op in newest if op.replica == replica or not skewed(op.hlc, now_ms)), default=0)

@@ -190,6 +190,12 @@ def acked(db: Connection) -> dict[int, int]:
     return dict(db.execute("select replica, acked from replica").fetchall())
 
 
+def kept(db: Connection, name: str) -> bytes | None:
+    """A value that is kept beside the record, None where there is none."""
+    row = db.execute("select v from meta where k = ?", [name]).fetchone()
+    return bytes(row[0]) if row else None
+
+
 def former_acked(db: Connection) -> dict[int, int]:
     """How far the hub has what this desk wrote under former replicas, while something of it is unsent."""
     replicas = former.load(db)

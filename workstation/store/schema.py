@@ -27,8 +27,9 @@ class Step(Struct, frozen=True):
     make: Callable[[Connection], None]
 
 
-SKEWED, VOID = 1, 2
-"""Flags of an op: its clock ran ahead of this machine's; it has no effect, for nobody with the right signed it."""
+SKEWED, VOID, LATE = 1, 2, 4
+"""Flags of an op: its clock ran ahead of this machine's; it has no effect, for nobody with the right signed it; its
+device had been retired, and another brought it."""
 RECORD: Final = (
     "create table meta (k text primary key, v) without rowid",
     # acked: how far the hub has its ops, beside: how far another desk has them; desk: what they call it. How far they
@@ -125,11 +126,13 @@ _OWN: Final = (
        begin select raise(abort, 'the access log is only added to'); end""",
 )
 """What a desk, or a hub whose record is a file, has for itself."""
+TOKENIZE: Final = "unicode61 remove_diacritics 2"
+"""How the search index cuts a text into words: case and accents do not count."""
 _SEARCH: Final = (
     # rowid = entity << 32 | op.n: a hit names the entity and the op; newest first is rowid order.
     # No sizes, for nothing is ranked: a table less to write. What must go is deleted by its words, which the op has.
-    """create virtual table search using fts5 (words, content='', columnsize=0,
-       tokenize='unicode61 remove_diacritics 2')""",
+    f"""create virtual table search using fts5 (words, content='', columnsize=0,
+       tokenize='{TOKENIZE}')""",
     # Automatic merges stall a commit by tens of milliseconds; the writer merges in small steps when idle.
     "insert into search (search, rank) values ('automerge', 0)",
     "insert into search (search, rank) values ('crisismerge', 500)",

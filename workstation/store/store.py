@@ -14,10 +14,9 @@ from typing import Final, Self, TypeVar
 
 from sync.admission import Trust
 from sync.frame import sealing
-from sync.opwire import unpack
 from sync.protocol import Admitted, Stored, Vector
 from workstation.domain.changes import Changes
-from workstation.domain.hlc import Clock, Hlc, SystemClock, skewed
+from workstation.domain.hlc import Clock, Hlc, SystemClock
 from workstation.domain.ids import NOBODY, Ids, SystemIds, Uid
 from workstation.domain.ops import Body, Dot
 from workstation.signing import Key, Signer, verify
@@ -28,7 +27,7 @@ from workstation.store.cipher import Connection
 from workstation.store.claim import Claim
 from workstation.store.errors import opening
 from workstation.store.escrow import Escrow
-from workstation.store.identity import identify
+from workstation.store.identity import identify, newest_stamp
 from workstation.store.ledger import Ledger
 from workstation.store.outbox import Outbox
 from workstation.store.reader import Reader
@@ -105,6 +104,7 @@ class Store:
             raise
         self._screen = Reader(path, key, "store-reader")
         self._peers = Reader(path, key, "store-pages")
+        self._aside = Reader(path, key, "store-search")
 
     def _begin(
         self,
@@ -156,7 +156,7 @@ class Store:
 
         def author(db: Connection) -> Author:
             number = identify(db, replica, clock, ids)
-            return Author(number, site, clock, ids, Hlc(clock, _newest_stamp(db, number, clock.now_ms())))
+            return Author(number, site, clock, ids, Hlc(clock, newest_stamp(db, number, clock.now_ms())))
 
         return cls(Path(path), key, author, steps, merge_page, merge_beside, outbox)
 
@@ -204,6 +204,10 @@ class Store:
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def read_aside(self, fn: Callable[[Connection], T]) -> Future[T]:
+        """Run a read that may take long, such as a search, on a thread of its own: no form waits for it."""
+        return self._aside.read(fn)
 
     def listen(self, callback: Callable[[Changes], None]) -> Callable[[], None]:
         """Be told after each commit, on the writer's thread: return at once. Gives the function that ends it."""
@@ -336,6 +340,14 @@ class Store:
         """What the hub has on disk, as far as this record knows. Waits for the disk."""
         return self._peers.ask(reads.acked)
 
+    def keep(self, name: str, value: bytes) -> Future[Written[None]]:
+        """Keep a value beside the record on this machine alone."""
+        return self.write(lambda tx: tx.set_meta(name, value))
+
+    def kept(self, name: str) -> bytes | None:
+        """A value kept there, None where there is none. Waits for the disk."""
+        return self._peers.ask(lambda db: reads.kept(db, name))
+
     def refresh(self) -> bool:
         """Whether others wrote here: nobody does, the file is this process's own."""
         return False
@@ -349,6 +361,7 @@ class Store:
         """Finish what waits, then close the file. Harmless when repeated."""
         self._screen.close()
         self._peers.close()
+        self._aside.close()
         self._checkpointer.close()
         self._writer.close()
         if self._outbox is not None:
@@ -383,14 +396,3 @@ class Store:
                 callback(changes)
             except Exception:
                 log.exception("a listener failed; the record is not affected")
-
-
-def _newest_stamp(db: Connection, replica: int, now_ms: int) -> int:
-    """The newest stamp seen: the clock goes on from there, whatever the wall says after a restart.
-
-    Of our own ops, and of peers' but those whose clock is wrong: what is written next comes after what it answers.
-    """
-    sql = """select op.raw from replica join op on op.replica = replica.replica
-             and op.seq = (select max(seq) from op where op.replica = replica.replica)"""
-    newest = [unpack(raw) for (raw,) in db.execute(sql)]
-    return max((op.hlc for op in newest if op.replica == replica or not skewed(op.hlc, now_ms)), default=0)

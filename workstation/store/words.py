@@ -17,11 +17,16 @@ _FIELDS: Final = {
 
 def words(op: Op) -> str:
     """The searchable text of an op, "" where it has none."""
-    found: list[object] = [op.body.get(name) for name in _FIELDS.get(op.kind, ())]
+    return " ".join(text for _, text in pieces(op))
+
+
+def pieces(op: Op) -> list[tuple[str, str]]:
+    """The searchable texts of an op, each with the name of the field it stands in."""
+    found: list[tuple[str, object]] = [(name, op.body.get(name)) for name in _FIELDS.get(op.kind, ())]
     writes = op.body.get("set")
     if isinstance(writes, dict):
-        found += [pair[0] for pair in writes.values() if isinstance(pair, list) and pair]
-    return " ".join(text for value in found for text in _texts(value))
+        found += [(str(name), pair[0]) for name, pair in writes.items() if isinstance(pair, list) and pair]
+    return [(name, text) for name, value in found for text in _texts(value)]
 
 
 def _texts(value: object) -> list[str]:

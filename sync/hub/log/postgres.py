@@ -185,12 +185,20 @@ class PostgresLog:
 
     def told_refused(self, seq: int, error: str) -> Future[None]:
         """Note that the hub above refuses this op of ours, sent alone, and its word for why."""
-        sql = "insert into meta (k, v) values ('refused', ?) on conflict (k) do update set v = excluded.v"
+        return self.keep("refused", f"{seq} {error}".encode())
+
+    def keep(self, name: str, value: bytes) -> Future[None]:
+        """Keep a value beside the ops, in this database alone."""
+        sql = "insert into meta (k, v) values (?, ?) on conflict (k) do update set v = excluded.v"
 
         def write(db: Database) -> None:
-            db.execute(sql, [f"{seq} {error}".encode()])
+            db.execute(sql, [name, value])
 
         return self._note(write)
+
+    def kept(self, name: str) -> bytes | None:
+        """A value kept there, None where there is none."""
+        return self.read(lambda db: reads.kept(db, name))
 
     def acked_vector(self) -> dict[int, int]:
         """What the hub above has on disk, as far as this log knows."""

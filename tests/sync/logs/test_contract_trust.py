@@ -74,8 +74,8 @@ def test_a_founded_log_believes_its_devices_and_still_does_after_a_restart(tmp_p
             body = {"replica": 1, "upto": log.vector()[1], "at": 1, "reason": "stolen"}
             log.append("device.retired", uid, body, person=uid_of("lead"), signer=key_of("lead")).result(10)
             one.write(opens("AMB-1-0002")).result(10)
-            with pytest.raises(Stranger, match="retired"):
-                let_in(log, one)
+            let_in(log, one)  # by way of somebody who had it before they heard of that
+            assert log.vector()[1] > body["upto"]
 
 
 @pytest.mark.promise("S10")

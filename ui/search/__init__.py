@@ -1,0 +1,1 @@
+"""Alt 5, Ctrl F: the search page."""
