@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import cProfile
 import gc
 import secrets
 import sqlite3
@@ -17,6 +18,7 @@ from typing import Any
 from sync.admission import admit
 from sync.frame import pack_frame
 from sync.protocol import FRAME_OPS, Admitted
+from tests.bench import _profile as _profile_of
 from tests.bench._site import enrol
 from tests.bench.machine import percentile
 from tests.bench.workload import Workload
@@ -36,6 +38,7 @@ def run(argv: Sequence[str]) -> dict[str, Any]:
     parser.add_argument("--commits", type=int, default=1000)
     parser.add_argument("--incidents", type=int, default=3000, help="of workload W to merge, 8 ops each")
     parser.add_argument("--plain", action="store_true", help="without encryption")
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="write down where a commit's time goes")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="tahuri-bench-") as folder:
         return _run(Path(folder), args)
@@ -64,6 +67,8 @@ def _run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
                 ours += _commits(store, incident, part, 0.0)
                 our_cpu_s += time.process_time() - cpu_s
                 peers += plain.commits(rows[turn * part : (turn + 1) * part])
+        if args.profile:
+            _profile(store, incident, args.commits, folder, args.profile)
         paced = _commits(store, incident, args.commits // 2, PACE_S)
         beside, merge = _beside(store, incident, arrivals, len(ops))
         together = _together(store, args.incidents)
@@ -114,6 +119,21 @@ def _commits(store: Store, incident: Uid, count: int, pace_s: float) -> list[flo
         store.write(partial(_edit, incident=incident, text=f"seberang gereja {turn}")).result()
         taken.append(time.perf_counter() - began)
     return taken
+
+
+def _profile(store: Store, incident: Uid, count: int, folder: Path, file: Path) -> None:
+    """The writer's thread alone: whoever hands over a commit waits for it."""
+    profiler = cProfile.Profile()
+    store.write(lambda tx: profiler.enable()).result()
+    _commits(store, incident, count, 0.0)
+    store.write(lambda tx: profiler.disable()).result()
+    size, forced_ms = _profile_of.WAL_BYTES // 1024, _profile_of.sync_ms(folder)
+    head = [
+        f"The writer's thread in {count} commits of one field: python -m tests.bench store --profile FILE",
+        f"{size} KiB written and forced to this disk by nobody else: {forced_ms:.3f} ms",
+        "",
+    ]
+    _profile_of.keep(file, [*head, *_profile_of.table(profiler, count)])
 
 
 def _admitted(store: Store, packed: bytes) -> list[Admitted]:

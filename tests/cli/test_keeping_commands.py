@@ -27,7 +27,8 @@ def settings(tmp_path: Path) -> Path:
             typed=f"{PASSWORD}\n{PIN}\n",
         )  # fmt: skip
         assert enrolled.returncode == 0, enrolled
-    assert run("--settings", file, "replay", SAMPLE, "--map", "datasf_fire.toml", "--json").returncode == 0
+    words = ("replay", SAMPLE, "--map", "datasf_fire.toml", "--json", "--by", "kepala1")
+    assert run("--settings", file, *words, typed=f"{PIN}\n").returncode == 0
     return file
 
 

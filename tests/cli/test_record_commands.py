@@ -31,7 +31,11 @@ def one(tmp_path: Path, key: Path) -> Path:
         "--site-key", key, typed=f"{PASSWORD}\n{PIN}\n",
     )  # fmt: skip
     assert enrolled.returncode == 0, enrolled
-    assert run("--settings", settings, "replay", SAMPLE, "--map", "datasf_fire.toml", "--json").returncode == 0
+    replayed = run(
+        "--settings", settings, "replay", SAMPLE, "--map", "datasf_fire.toml", "--json", "--by", "kepala1",
+        typed=f"{PIN}\n",
+    )  # fmt: skip
+    assert replayed.returncode == 0, replayed
     return settings
 
 

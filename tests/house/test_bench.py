@@ -42,6 +42,7 @@ def test_every_figure_can_be_asked_for(name: str) -> None:
 # Each in small: what is asked for, and figures that stand in its answer. How good they are is not asked here.
 SMALL = {
     "replay": (["60"], {"ours", "plain_sqlite3", "ratio_to_plain", "met"}),
+    "search": (["--incidents", "60"], {"search_p95_ms", "kinds", "peer", "ratio_p95_to_peer", "met"}),
     "store": (["--commits", "20", "--incidents", "30"], {"commit_back_to_back", "commit_while_merging", "peer", "met"}),
     "phone": (["--calls", "3", "--no-form"], {"invite_to_180", "gap_between_sent_packets", "peer", "met"}),
     "start": (["--runs", "1", "--no-frozen"], {"bare_form", "source", "reach_ms", "reached"}),

@@ -187,7 +187,9 @@ def test_a_link_holds_to_the_certificate_it_was_proved_by(log: Store) -> None:
 
         async def held_to(der: bytes) -> None:
             _, writer = await asyncio.open_connection(*hub.address, ssl=pinned(der))
-            writer.close()
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
         assert asyncio.run(shown()) == one.der
         asyncio.run(held_to(one.der))
