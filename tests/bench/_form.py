@@ -6,7 +6,6 @@ with this caller was painted, and when the form that knows the call from the rec
 
 from __future__ import annotations
 
-import cProfile
 import json
 import sys
 import time
@@ -14,8 +13,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
-from tests.bench._profile import keep, table
-from tests.store.sites import BY_SITE
+from tests.store.sites import BY_SITE, found
 from ui.main_window import MainWindow
 from ui.theme import application
 from workstation.app import Shown, open_window
@@ -36,11 +34,6 @@ class Watcher(QObject):
         # On these two alone: a filter on the application would pass every event of every part through Python.
         for part in (window.ring, window.desk_page.form):
             part.installEventFilter(self)
-
-    @property
-    def rings(self) -> int:
-        """How many calls were seen to ring and to be known."""
-        return len(self._told)
 
     def _knows(self) -> None:
         self._known = self._window.session.offer
@@ -72,6 +65,7 @@ class Watcher(QObject):
 def _sign_in(shown: Shown) -> None:
     """Somebody sits there: without, the sign-in page stays in the form's place."""
     desk = shown.desktop.desk
+    found(desk.store)
     people.enrol(desk, "kepala1", "Kepala 1", "lead", "112112", BY_SITE).result(30)
     person = people.sign_in(desk, "kepala1", "112112").result(30)
     shown.window.sign_in_page.signed_in.emit(person)
@@ -83,21 +77,11 @@ def main() -> None:
     _sign_in(shown)
     watcher = Watcher(shown.window)
     print(json.dumps({"window": True}), flush=True)
-    profiler = cProfile.Profile()
-    if len(sys.argv) > 2:
-        profiler.enable()
     # Whoever measures closes our standard input when it has seen enough.
     from threading import Thread
 
     Thread(target=lambda: (sys.stdin.read(), app.quit()), daemon=True).start()
     app.exec()
-    if len(sys.argv) > 2:
-        profiler.disable()
-        rings = max(1, watcher.rings)
-        head = (
-            f"The screen's thread in {rings} calls, ring bar, form and end: python -m tests.bench phone --profile FILE"
-        )
-        keep(Path(sys.argv[2]), [head, "", *table(profiler, rings)])
     del watcher
     shown.close()
 

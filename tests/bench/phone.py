@@ -59,20 +59,19 @@ def run(argv: Sequence[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m tests.bench phone")
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--form", action=argparse.BooleanOptionalAction, default=True, help="to the painted form too")
-    parser.add_argument("--profile", type=Path, metavar="FILE", help="write down where the screen's time goes")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="tahuri-bench-") as folder:
-        return _run(Path(folder), args.calls, args.form, args.profile)
+        return _run(Path(folder), args.calls, args.form)
 
 
-def _run(folder: Path, calls: int, form: bool, profile: Path | None) -> dict[str, Any]:
+def _run(folder: Path, calls: int, form: bool) -> dict[str, Any]:
     port = free_port()
     settings, file = _settings(folder, port)
     took = Took()
     with contextlib.ExitStack() as stack:
         # With a screen, the screen alone says what is stored.
         told = stack.enter_context(desk(settings, ack=not form))
-        screen = stack.enter_context(_screen(file, profile)) if form else None
+        screen = stack.enter_context(_screen(file)) if form else None
         echo = stack.enter_context(_echo())
         arrivals: dict[str, float] = {}
         _note_arrivals(told, arrivals)
@@ -134,9 +133,9 @@ def _settings(folder: Path, port: int) -> tuple[PhoneSettings, Path]:
 
 
 @contextlib.contextmanager
-def _screen(file: Path, profile: Path | None) -> Iterator[Child]:
+def _screen(file: Path) -> Iterator[Child]:
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    arguments = [sys.executable, "-m", "tests.bench._form", str(file), *([str(profile.absolute())] if profile else [])]
+    arguments = [sys.executable, "-m", "tests.bench._form", str(file)]
     child = Child("screen", arguments, file.parent, environment)
     try:
         child.line(30)
