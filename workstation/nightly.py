@@ -113,7 +113,7 @@ class Nightly:
                 self.turn()
             except (StoreClosed, StoreFailed) as error:
                 log.warning("the nightly look is put off: %s", error)
-            except Exception:
+            except Exception:  # whatever it was, the next night has its look
                 log.exception("the nightly look is put off")
 
 

@@ -292,7 +292,7 @@ class PostgresLog:
         for callback in listeners:
             try:
                 callback(changes)
-            except Exception:
+            except Exception:  # who listens may fail in any way; what is committed stands
                 log.exception("a listener failed; the log is not affected")
 
 

@@ -73,7 +73,7 @@ class Listening:
                 self.away = True
                 self._closing.wait(wait_s)
                 wait_s = min(RETRY_MOST_S, wait_s * 2)
-            except Exception:
+            except Exception:  # whatever it was, this thread goes on listening: without it no desk hears of news
                 log.exception("what another process wrote could not be read; tried again")
                 self._closing.wait(RETRY_MOST_S)
 

@@ -52,7 +52,7 @@ class CopiedRows(Rows):
             self._db.staged.add(stage)
         self._copy(table, stage, rows)
         self._db.execute(
-            f"insert into {table.name} ({names}) select {names} from {stage} {table.resolve}"  # noqa: S608
+            f"insert into {table.name} ({names}) select {names} from {stage} {table.resolve}"  # noqa: S608 - names of ours
         )
         self._db.execute(f"delete from {stage}")  # noqa: S608 - a name of ours; a truncate would write the catalogue
 

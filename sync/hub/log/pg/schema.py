@@ -31,7 +31,7 @@ _OURS: Final = {
 _MORE: Final = (
     """create table arrival (one boolean primary key default true check (one), n bigint not null,
        entity bigint not null, roster bigint not null, hlc bigint not null, fold bigint not null)""",
-    f"insert into arrival (n, entity, roster, hlc, fold) values (0, 0, 0, 0, {FOLD_VERSION})",  # noqa: S608
+    f"insert into arrival (n, entity, roster, hlc, fold) values (0, 0, 0, 0, {FOLD_VERSION})",  # noqa: S608 - a number of ours
     # n: the arrival of its newest op.
     """alter table replica add seq bigint not null default 0, add head bytea not null default '',
        add sealed bigint not null default 0, add n bigint not null default 0""",
