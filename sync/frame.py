@@ -80,7 +80,6 @@ class _Spoken(msgspec.Struct, array_like=True, frozen=True, gc=False):
 _decoder = msgspec.msgpack.Decoder(Frame)
 _decoder1 = msgspec.msgpack.Decoder(Frame1)
 _spoken = msgspec.msgpack.Decoder(_Spoken)
-_compressor = zstandard.ZstdCompressor(level=_LEVEL)
 
 
 def joined(first: int, header: bytes, rest: bytes) -> bytes:
@@ -128,13 +127,17 @@ def pack_frame(
     last = {stored.replica: (stored.replica, stored.seq, stored.seal) for stored in ops}
     if spoken == 1:
         first = Frame1(1, [stored.raw for stored in ops], list(last.values()))
-        return _compressor.compress(msgspec.msgpack.encode(first))
+        return _packed(first)
     along = [(replica, entity, salt) for (replica, entity), salt in (salts or {}).items()]
     parts = [split(stored.raw) for stored in ops]
     firsts = bytes(first for first, _, _ in parts)
     headers, rests = [header for _, header, _ in parts], [rest for _, _, rest in parts]
-    frame = Frame(PROTOCOL, firsts, headers, rests, list(last.values()), along)
-    return _compressor.compress(msgspec.msgpack.encode(frame))
+    return _packed(Frame(PROTOCOL, firsts, headers, rests, list(last.values()), along))
+
+
+def _packed(frame: Frame | Frame1) -> bytes:
+    # A compressor is one thread's (python-zstandard, "not thread safe"), and a hub answers several desks at once.
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(msgspec.msgpack.encode(frame))
 
 
 def open_frame(packed: bytes) -> Frame | Frame1:

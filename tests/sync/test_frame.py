@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import msgspec
@@ -137,3 +138,11 @@ def test_too_many_ops_or_bytes_in_one_frame_are_refused() -> None:
     with pytest.raises(ProtocolError, match="version 99"):
         open_frame(one([], 99))
     assert PROTOCOL == 2
+
+
+@pytest.mark.promise("S3")
+def test_frames_packed_at_once_by_many_threads_each_open() -> None:
+    ops = run(200, text="Pasar Mardika terbakar " * 40)
+    with ThreadPoolExecutor(8) as threads:
+        frames = list(threads.map(lambda _: pack_frame(ops), range(400)))
+    assert all(open_frame(frame).ops == [stored.raw for stored in ops] for frame in frames)
