@@ -127,15 +127,16 @@ def pack_frame(
     last = {stored.replica: (stored.replica, stored.seq, stored.seal) for stored in ops}
     if spoken == 1:
         first = Frame1(1, [stored.raw for stored in ops], list(last.values()))
-        return _packed(first)
+        return packed_frame(first)
     along = [(replica, entity, salt) for (replica, entity), salt in (salts or {}).items()]
     parts = [split(stored.raw) for stored in ops]
     firsts = bytes(first for first, _, _ in parts)
     headers, rests = [header for _, header, _ in parts], [rest for _, _, rest in parts]
-    return _packed(Frame(PROTOCOL, firsts, headers, rests, list(last.values()), along))
+    return packed_frame(Frame(PROTOCOL, firsts, headers, rests, list(last.values()), along))
 
 
-def _packed(frame: Frame | Frame1) -> bytes:
+def packed_frame(frame: Frame | Frame1) -> bytes:
+    """The bytes of a frame as they travel."""
     # A compressor is one thread's (python-zstandard, "not thread safe"), and a hub answers several desks at once.
     return zstandard.ZstdCompressor(level=_LEVEL).compress(msgspec.msgpack.encode(frame))
 

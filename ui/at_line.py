@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
+from PySide6.QtCore import QTimer
 
 from ui.actions import caps
 from ui.softphone.strip import OnLine
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ui.main_window import MainWindow
 
 TRIES = 5
+FORM_MS = 60
+"""How long a ring's form waits for what the record knows of the call: ring bar first, then the form, painted once."""
 
 
 class AtLine:
@@ -29,6 +32,8 @@ class AtLine:
         self._was: PhoneState | None = None
         self._tries = 0  # how often the newest word of the line is still to be shown, where showing it failed
         self._held = self._line_stale = self._keys_stale = False
+        self._form = QTimer(window, singleShot=True, interval=FORM_MS)
+        self._form.timeout.connect(self._open_form)
         session = self.session
         session.phase_changed.connect(self._phase)
         session.call_known.connect(self._call_known)
@@ -122,7 +127,11 @@ class AtLine:
             form.forget()
         elif phase == "wrap_up":
             form.finish()
-        self.window.desk_page.set_busy(phase != "idle")
+        if phase == "ringing" and not self.window.busy:
+            self._form.start()
+        else:
+            self._form.stop()
+            self.window.desk_page.set_busy(phase != "idle")
         if phase == "talking":
             if self.window.undo.running and not self.session.noise:
                 self.window.undo.stop()
@@ -135,8 +144,17 @@ class AtLine:
         self.show()
         self.window.refresh_keys()
 
+    def _open_form(self) -> None:
+        """The form of the call that rings, whatever the record says by now."""
+        self._form.stop()
+        self.window.desk_page.set_busy(True)
+        self.show()
+        self.window.refresh_keys()
+
     def _call_known(self) -> None:
         with self._together():
+            if self._form.isActive():
+                self._open_form()
             self._know()
 
     def _know(self) -> None:

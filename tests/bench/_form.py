@@ -1,28 +1,34 @@
-"""The desk's screen as `tests.bench.phone --form` watches it: `python -m tests.bench._form SETTINGS.toml`.
+"""The desk's screen as `tests.bench.phone` watches it: `python -m tests.bench._form SETTINGS.toml [PROFILE RINGS]`.
 
 A whole desk (store, line, window) in a process of its own. It says one JSON object for each ring: when the ring bar
 with this caller was painted, and when the form that knows the call from the record was, by the monotonic clock.
+With PROFILE it writes where its own thread's CPU time goes from a ring to its form, after the given number of rings.
 """
 
 from __future__ import annotations
 
+import cProfile
 import json
 import sys
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 
+from tests.bench import _profile
 from tests.store.sites import BY_SITE, found
 from ui.main_window import MainWindow
 from ui.theme import application
 from workstation.app import Shown, open_window
+from workstation.domain.rows import PhoneState
 from workstation.service import people
 from workstation.settings import load
 
 
 class Watcher(QObject):
     """Notes the first painting that shows a ring, and the first that shows its form with what the record knows."""
+
+    finished = Signal()
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__()
@@ -59,7 +65,51 @@ class Watcher(QObject):
         self._seen[offer][what] = time.perf_counter()
         if len(self._seen[offer]) == 2 and all(self._seen[offer].values()) and offer not in self._told:
             self._told.add(offer)
+            self.finished.emit()
             print(json.dumps({"offer": offer, **self._seen[offer]}), flush=True)
+
+
+class Profile(QObject):
+    """CPU time of the screen's thread between rings and their forms; the last one writes it down.
+
+    A call's end is not in it: it begins anew when the screen has done with the last call.
+    """
+
+    _QUIET_MS = 200
+
+    def __init__(self, watcher: Watcher, window: MainWindow, file: Path, rings: int) -> None:
+        super().__init__(watcher)
+        self._file, self._rings, self._left = file, rings, rings
+        self._profiler = cProfile.Profile(time.thread_time)
+        self._spent_s = self._from_s = 0.0
+        self._quiet = False  # painted, and the call not yet gone
+        watcher.finished.connect(self._painted)
+        window.bridge.phone.connect(self._heard)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._from_s = time.thread_time()
+        self._profiler.enable()
+
+    def _heard(self, state: PhoneState) -> None:
+        if not state.ringing and self._left and self._quiet:
+            self._quiet = False
+            QTimer.singleShot(self._QUIET_MS, self._begin)
+
+    def _painted(self) -> None:
+        self._profiler.disable()
+        self._spent_s += time.thread_time() - self._from_s
+        self._left -= 1
+        self._quiet = True
+        if not self._left:
+            head = (
+                f"CPU time of the screen's thread from a ring to its painted form, {self._rings} rings: "
+                "python -m tests.bench phone --profile FILE",
+                f"{self._spent_s / self._rings * 1000:.1f} ms a ring; what the table lacks of it Qt spends without a "
+                "line of ours: events, layout, style, composing the window",
+                "",
+            )
+            _profile.keep(self._file, [*head, *_profile.table(self._profiler, self._rings)])
 
 
 def _sign_in(shown: Shown) -> None:
@@ -76,6 +126,8 @@ def main() -> None:
     shown = open_window(load(Path(sys.argv[1])))
     _sign_in(shown)
     watcher = Watcher(shown.window)
+    if len(sys.argv) > 2:
+        Profile(watcher, shown.window, Path(sys.argv[2]), int(sys.argv[3]))
     print(json.dumps({"window": True}), flush=True)
     # Whoever measures closes our standard input when it has seen enough.
     from threading import Thread

@@ -35,6 +35,8 @@ from workstation.settings import load
 
 TARGETS = {"invite_to_180_p99_ms": 20.0, "invite_to_form_p99_ms": 100.0, "packet_gap_p99_ms": 25.0}
 GAP_S = 0.3
+WARM = 5
+"""The first calls warm caches nobody starts a day with."""
 _ECHO = "import socket,sys;s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.bind(('127.0.0.1',int(sys.argv[1])))\n" \
     "while 1:\n d,a=s.recvfrom(65535);s.sendto(d,a)"  # fmt: skip
 PACKETS = 500
@@ -59,26 +61,28 @@ def run(argv: Sequence[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m tests.bench phone")
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--form", action=argparse.BooleanOptionalAction, default=True, help="to the painted form too")
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="write down where the screen's time goes, too")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="tahuri-bench-") as folder:
-        return _run(Path(folder), args.calls, args.form)
+        return _run(Path(folder), args.calls, args.form, args.profile)
 
 
-def _run(folder: Path, calls: int, form: bool) -> dict[str, Any]:
+def _run(folder: Path, calls: int, form: bool, profile: Path | None = None) -> dict[str, Any]:
     port = free_port()
     settings, file = _settings(folder, port)
     took = Took()
     with contextlib.ExitStack() as stack:
         # With a screen, the screen alone says what is stored.
         told = stack.enter_context(desk(settings, ack=not form))
-        screen = stack.enter_context(_screen(file)) if form else None
+        profiled = [str(profile.absolute()), str(calls + WARM)] if profile else []
+        screen = stack.enter_context(_screen(file, profiled)) if form else None
         echo = stack.enter_context(_echo())
         arrivals: dict[str, float] = {}
         _note_arrivals(told, arrivals)
-        for number in range(calls + 5):
+        for number in range(calls + WARM):
             with Raw(port) as raw:
                 one = _one(raw, told, arrivals, screen, echo)
-            if number >= 5:  # the first ones warm caches nobody starts a day with
+            if number >= WARM:
                 took.add(one)
             time.sleep(GAP_S)
         cpu_s = _cpu_s(folder)
@@ -133,9 +137,9 @@ def _settings(folder: Path, port: int) -> tuple[PhoneSettings, Path]:
 
 
 @contextlib.contextmanager
-def _screen(file: Path) -> Iterator[Child]:
+def _screen(file: Path, profiled: Sequence[str] = ()) -> Iterator[Child]:
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    arguments = [sys.executable, "-m", "tests.bench._form", str(file)]
+    arguments = [sys.executable, "-m", "tests.bench._form", str(file), *profiled]
     child = Child("screen", arguments, file.parent, environment)
     try:
         child.line(30)

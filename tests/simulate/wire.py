@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from starlette.requests import ClientDisconnect
 
 from sync import handshake, protocol
-from sync.frame import Frame, _compressor, open_frame
+from sync.frame import Frame, open_frame, packed_frame
 from sync.opwire import ProtocolError
 from sync.replica.link import Link
 
@@ -263,7 +263,7 @@ def altered(packed: bytes, rng: Random) -> bytes:
             n, at = rng.choice(spots)
             parts[n] = parts[n][:at] + bytes([parts[n][at] + 1]) + parts[n][at + 1 :]
             name = "rests" if isinstance(frame, Frame) else "ops"
-            return _compressor.compress(msgspec.msgpack.encode(replace(frame, **{name: parts})))
+            return packed_frame(replace(frame, **{name: parts}))
     return packed
 
 
@@ -273,7 +273,7 @@ def holed(packed: bytes) -> bytes:
         frame = open_frame(packed)
         if isinstance(frame, Frame) and len(frame.rests) > 1:
             less = replace(frame, firsts=frame.firsts[1:], headers=frame.headers[1:], rests=frame.rests[1:])
-            return _compressor.compress(msgspec.msgpack.encode(less))
+            return packed_frame(less)
     return packed
 
 
