@@ -27,18 +27,6 @@ PAGE = 4096
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock(NOW)
-
-
-@pytest.fixture
-def place(tmp_path: Path, clock: HandClock) -> Place:
-    made = Place(tmp_path / "desk", clock)
-    made.keep_key()
-    return made
-
-
-@pytest.fixture
 def store(place: Place) -> Iterator[Store]:
     with place.open() as opened_one:
         yield opened_one

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,19 @@ def patient(hub: HubThread, path: str) -> None:
     wait_until(lambda: hub.door.seen[path] > before + ATTEMPTS, 30, what=f"{ATTEMPTS} attempts")
     took_s = hub.door.times[path][before + ATTEMPTS] - hub.door.times[path][before]
     assert took_s >= LEAST_S, f"{ATTEMPTS} attempts in {took_s:.2f} s"
+
+
+@pytest.mark.promise("S4")
+def test_each_attempt_waits_twice_as_long_up_to_the_longest(desk: Desk, hub: HubThread) -> None:
+    timing = replace(QUICK, retry_least_s=0.4, retry_most_s=1.6)
+    hub.door.answer("/v1/hello", refusal(503))
+    desk.connect(hub.url, timing=timing)
+    wait_until(lambda: hub.door.seen["/v1/hello"] >= 5, 30, what="five attempts")
+    attempts = hub.door.times["/v1/hello"][:5]
+    waited = [later - earlier for earlier, later in pairwise(attempts)]
+    # Half of each pause is jitter. One that is left out takes the tenth of a second in which a session is made.
+    least = [0.2, 0.4, 0.8, 0.8]
+    assert all(took >= at_least for took, at_least in zip(waited, least, strict=True)), waited
 
 
 def recovers(desk: Desk, hub: HubThread, log: Store) -> None:
