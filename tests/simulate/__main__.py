@@ -1,7 +1,8 @@
-"""`python -m tests.simulate --seeds N [--from N] [--jobs N] [--json]`, and `--mutants`: exit 1 where it went wrong.
+"""`python -m tests.simulate --seeds N [--from N] [--jobs N] [--json]`, `--mutants`, `--kills N`: exit 1 where it fails.
 
 The last line is one JSON object. With seeds: `{"seeds", "acked", "crashes", "lost", "divergent"}`; with mutants:
-`{"total", "caught", "mutants": {name: whether it was caught}}`.
+`{"total", "caught", "mutants": {name: whether it was caught}}`; with kills: `{"kills", "desk", "hub", "acked", "lost",
+"damaged", "divergent"}`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import get_context
 from typing import Final
+
+import msgspec
 
 from tests.simulate import site
 from tests.simulate.mutants import MUTANTS, Gone, caught
@@ -87,21 +90,34 @@ def of_mutants(say: Callable[[str], None]) -> bool:
     return all(found.values()) and not sane
 
 
+def of_kills(count: int, seed: int, say: Callable[[str], None]) -> bool:
+    """Kill real processes and print the toll; whether nothing was lost."""
+    from tests.simulate import kills  # the seeds need no process
+
+    toll = kills.play(count, seed, say)
+    print(json.dumps({"kills": count, "seed": seed, **msgspec.structs.asdict(toll)}))
+    return toll.good
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulate", description=__doc__)
     parser.add_argument("--seeds", type=int, default=330, metavar="N", help="how many seeds to play")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="the first of them")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="how many processes share the work")
     parser.add_argument("--mutants", action="store_true", help="see that faults put in on purpose are caught")
+    parser.add_argument("--kills", type=int, metavar="N", help="kill -9 of a real desk and hub; --from is the seed")
     parser.add_argument("--json", action="store_true", help="nothing but the last line on standard output")
     chosen = parser.parse_args(argv)
 
     def say(text: str) -> None:
         print(text, file=sys.stderr if chosen.json else sys.stdout, flush=True)
 
-    good = of_mutants(say) if chosen.mutants else of_seeds(
-        range(chosen.first, chosen.first + chosen.seeds), chosen.jobs, say
-    )  # fmt: skip
+    if chosen.kills:
+        good = of_kills(chosen.kills, chosen.first, say)
+    elif chosen.mutants:
+        good = of_mutants(say)
+    else:
+        good = of_seeds(range(chosen.first, chosen.first + chosen.seeds), chosen.jobs, say)
     return 0 if good else 1
 
 
