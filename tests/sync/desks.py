@@ -13,7 +13,7 @@ from sync.replica.enrolling import NotJoined, join
 from tests.store.sites import SITE_KEY
 from tests.sync.hubs import CODES
 from tests.waiting import wait_until
-from workstation.domain.hlc import SystemClock
+from workstation.domain.hlc import Clock, SystemClock
 from workstation.domain.ids import SystemIds, Uid
 from workstation.domain.ops import Dot
 from workstation.domain.rows import LinkStatus
@@ -30,9 +30,9 @@ QUICK = Timing(
 class Desk:
     """One desk: its store at `folder/NAME.db`, and, once connected, its replica of the hub."""
 
-    def __init__(self, folder: Path, name: str, site: str = "AMB") -> None:
-        self.name, self.path = name, folder / f"{name}.db"
-        self.store = Store.open(self.path, KEY, clock=SystemClock(), ids=SystemIds(), site=site)
+    def __init__(self, folder: Path, name: str, site: str = "AMB", clock: Clock | None = None) -> None:
+        self.name, self.path, self.clock = name, folder / f"{name}.db", clock or SystemClock()
+        self.store = Store.open(self.path, KEY, clock=self.clock, ids=SystemIds(), site=site)
         self.statuses: list[LinkStatus] = []
         self._changed = threading.Event()
         self.replica: Replica | None = None
@@ -64,7 +64,7 @@ class Desk:
             self.store,
             url,
             SystemIds().secret,
-            SystemClock(),
+            self.clock,
             rng.random,
             self.statuses.append,
             desk=self.name,

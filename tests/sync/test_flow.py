@@ -164,29 +164,6 @@ def test_a_hub_killed_in_the_middle_of_a_drain_loses_nothing(tmp_path: Path) -> 
 
 
 @pytest.mark.promise("S4")
-def test_a_hub_restored_from_an_old_copy_gets_back_what_it_lost(
-    desks: tuple[Desk, Desk], wire: Wire, hub: HubProcess
-) -> None:
-    first, second = desks
-    incident = first.open_incident("AMB-1-0001")
-    until_in_step(desks)
-    assert hub.stop() == 0
-    copy = hub.store.read_bytes()
-    hub.start()
-    wire.retarget(hub.address)
-    first.note(incident, "setelah salinan")
-    second.note(incident, "juga setelah salinan")
-    until_in_step(desks)
-    assert hub.stop() == 0
-    hub.store.write_bytes(copy)
-    hub.start()
-    wire.retarget(hub.address)
-    key = bytes.fromhex((hub.folder / "hub.db.key").read_text())
-    wait_until(lambda: read_vector(hub.store, key) == first.store.vector(), 20, what="the hub has all again")
-    until_in_step(desks)
-
-
-@pytest.mark.promise("S4")
 def test_a_hub_that_begins_anew_is_given_everything(desks: tuple[Desk, Desk], wire: Wire, hub: HubProcess) -> None:
     first, second = desks
     incident = first.open_incident("AMB-1-0001")
