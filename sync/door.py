@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from sync.serve import ADMITTED, Limits, Turned
+from sync.refusal import Turned
+from sync.serve import ADMITTED, Limits
 
 log = logging.getLogger("sync")
 BUSY_S: Final = 5

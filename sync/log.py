@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
 from sync.admission import Trust, admit
+from sync.attachments.shelf import Shelf
 from sync.protocol import Admitted, Gap, Stored, Stranger, Vector
 from workstation.domain.ids import NOBODY, Uid
 from workstation.signing import Key, Signer
@@ -94,6 +95,18 @@ class Log(Protocol):
 
     def digest(self) -> bytes:
         """One hash over the folded state: equal sets of ops give equal digests."""
+        ...
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where the sealed files lie that ops name."""
+        ...
+
+    def attachments(self, digests: Collection[bytes], replicas: Collection[int] | None = None) -> Mapping[bytes, int]:
+        """Which of these digests an op names, of these replicas alone (None = of any), and how long the file is sealed.
+
+        Waits for the disk.
+        """
         ...
 
     def listen(self, callback: Callable[[Any], None]) -> Callable[[], None]:

@@ -23,8 +23,8 @@ import msgspec
 
 from workstation.domain.hlc import COUNTER_BITS, HLC_LIMIT, ms_of
 from workstation.domain.ids import UID_BYTES
-from workstation.domain.kinds import DIGEST_BYTES, SIGNATURE_BYTES
-from workstation.domain.ops import Op
+from workstation.domain.kinds import SIGNATURE_BYTES
+from workstation.domain.ops import DIGEST_BYTES, Op
 
 OP_LIMIT: Final = 64 * 1024
 """Longest op, bytes."""

@@ -20,10 +20,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from sync import handshake, protocol
+from sync.attachments.routes import Attachments
 from sync.entrance import Entrance, Secret, Unwelcome, Visitor
 from sync.frame import cut, pack_frame, salted
 from sync.log import Log, LogAway, admitted
 from sync.opwire import ProtocolError
+from sync.refusal import Turned
 from workstation.domain.hlc import Clock
 
 log = logging.getLogger("sync")
@@ -43,6 +45,7 @@ class Limits(Struct, frozen=True):
     ask_bytes: int = 64 * 1024  # hello and pull: a vector of some thousand replicas
     knock_bytes: int = 4 * 1024
     roster_bytes: int = 2 * 1024 * 1024  # some thousand people and devices
+    attachment_bytes: int = 512 * 1024 * 1024
     pushes: int = 64  # frames that wait for their turn; who comes after them is to come back
     listeners: int = 256
     heartbeat_s: float = 5.0
@@ -56,24 +59,6 @@ class Limits(Struct, frozen=True):
 
 def _unheard(_replica: int, _vector: dict[int, int]) -> None:
     return
-
-
-class Turned(Exception):
-    """A request that is answered with an error: HTTP `status`, and what to say."""
-
-    def __init__(
-        self, status: int, error: str, sentence: str, *, vector: dict[int, int] | None = None, wait_s: int = 0
-    ) -> None:
-        super().__init__(sentence)
-        self.status, self.wait_s = status, wait_s
-        self.refusal = protocol.Refusal(sentence, vector or {}, error)
-
-    def response(self) -> Response:
-        headers = {"retry-after": str(self.wait_s)} if self.wait_s else {}
-        if self.status == 401:
-            headers["www-authenticate"] = "Bearer"
-        body = msgspec.json.encode(self.refusal)
-        return Response(body, self.status, headers, media_type="application/json")
 
 
 class Feed:
@@ -142,6 +127,9 @@ class Service:
         self._pushing = asyncio.Lock()
         self._waiting = 0
         self._digest: tuple[dict[int, int], bytes] | None = None
+        self._attachments = Attachments(
+            source, self._guarded, self._body, self._replicas, limits.attachment_bytes, limits.ask_bytes
+        )
 
     def routes(self) -> list[Route]:
         return [
@@ -154,6 +142,7 @@ class Service:
             Route("/v1/push", self._guarded(self._push), methods=["POST"]),
             Route("/v1/pull", self._guarded(self._pull), methods=["POST"]),
             Route("/v1/events", self._guarded(self._events), methods=["GET"]),
+            *self._attachments.routes(),
         ]
 
     def _answered(self, answer: _Answer) -> _Answer:

@@ -82,6 +82,7 @@ TABLE: tuple[Action, ...] = (
     Action("conflict", "Alt+Down", "form", "desk"),
     Action("agencies", "Alt+I", "panel", "desk"),
     Action("card", "Alt+K", "panel", "desk"),
+    Action("attachments", "Alt+F", "panel", "desk"),
     Action("similar", "Alt+D", "panel", "desk"),
     Action("map", "Alt+M", "panel", "desk"),
     Action("board", "Alt+B", "panel", "desk"),

@@ -18,6 +18,7 @@ from ui.bridge import Bridge
 from ui.grid import GAP, Zones
 from ui.i18n import tr
 from ui.incident.agencies import AgenciesPanel
+from ui.incident.attachments import AttachmentsPanel
 from ui.incident.card import CardPanel
 from ui.incident.history import HistoryPanel
 from ui.incident.letters import LettersPanel
@@ -52,6 +53,7 @@ class DeskPage(QWidget):
         self.form = IntakeForm(desk, bridge, theme, zone, self)
         self.agencies = AgenciesPanel(desk, bridge, theme, zone)
         self.card = CardPanel(desk, theme)
+        self.attachments = AttachmentsPanel(desk, bridge, theme)
         self.letters = LettersPanel(desk.catalogue, theme)
         self.history = HistoryPanel(desk, theme, zone)
         self.map = MapPanel(desk, bridge, theme, self)
@@ -67,6 +69,7 @@ class DeskPage(QWidget):
         column.addWidget(self.history, 1)
         column.addWidget(self.agencies)
         column.addWidget(self.card, 1)
+        column.addWidget(self.attachments)
         self.tabs = QTabBar(self)
         self.tabs.setExpanding(True)
         self.tabs.setDrawBase(False)
@@ -91,12 +94,14 @@ class DeskPage(QWidget):
         self.form.previewed.connect(self._preview)
         self.form.trouble.connect(self.trouble)
         self.agencies.trouble.connect(self.trouble)
+        self.attachments.trouble.connect(self.trouble)
         self.card.answered.connect(self.form.draft.note)
 
     # ---------------------------------------------------------------- what the form holds
     def _view(self, view: IncidentView | None) -> None:
         self.agencies.show_view(view)
         self.card.show_view(view)
+        self.attachments.show_view(view)
         row = view.row if view else None
         self.board.choose(row.uid if row else None)
         if row is None:
@@ -158,7 +163,7 @@ class DeskPage(QWidget):
         if isinstance(column, QVBoxLayout):
             column.removeWidget(self.card)
             if columns == 3:
-                column.addWidget(self.card, 1)
+                column.insertWidget(column.indexOf(self.attachments), self.card, 1)
             else:
                 self.card.setParent(self)
         button = self.agencies.button

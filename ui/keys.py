@@ -50,6 +50,9 @@ def bind(window: MainWindow) -> None:
     deeds.bind("agencies", lambda: _to(window, "agencies", window.desk_page.agencies.take_focus), lambda: window.busy)
     deeds.bind("card", lambda: _to(window, "card", window.desk_page.card.take_focus), lambda: window.busy)
     deeds.bind(
+        "attachments", lambda: _to(window, "agencies", window.desk_page.attachments.take_focus), lambda: window.busy
+    )
+    deeds.bind(
         "similar",
         lambda: _to(window, "similar", window.desk_page.similar.table.setFocus),
         lambda: window.busy and window.may_look,

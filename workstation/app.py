@@ -22,6 +22,7 @@ from workstation.domain.rows import LinkStatus, PhoneState
 from workstation.domain.sentence import Sentence, say
 from workstation.geo.gazetteer import Gazetteer
 from workstation.phone.settings import PhoneSettings
+from workstation.service.attachments import put_away
 from workstation.service.catalogue import Catalogue
 from workstation.service.desk import Desk
 from workstation.service.numbers import read_number
@@ -79,6 +80,7 @@ class Desktop:
     def _start(self) -> None:
         try:
             self._take_up()
+            self._part(lambda: put_away(self.desk), lambda why: None)
             # The phone first: a ring must not wait for what sync has to load.
             self._part(self._start_line, self._no_line)
             self._part(self._start_sync, self._no_sync)
@@ -145,6 +147,7 @@ class Desktop:
             self._replica.stop()
         if self._nightly is not None:
             self._nightly.close()
+        put_away(self.desk)
         self.desk.close()
         self.store.close()
 
@@ -207,6 +210,7 @@ def build(settings: Settings, clock: Clock | None = None, ids: Ids | None = None
         return Nightly(store, key, settings, clock, told)
 
     store.listen(lambda changes: announce.changed(changes))
+    store.listen(lambda changes: put_away(desk) if changes.gone else None)
     return Desktop(settings, store, desk, announce, call, sync, nightly)
 
 

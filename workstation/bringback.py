@@ -17,6 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from sync.attachments.shelf import NoRoom, Shelf
 from workstation import recovery
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
@@ -86,7 +87,12 @@ def restore(
         if theirs is None:
             raise NotBroughtBack(say("restore.not_opened", copy=str(copy)))
         key = _machine_key(settings, keys, ids)
-        return _bring_back(settings, key, [(copy, theirs)], place, clock, ids, False, heard)
+        back = _bring_back(settings, key, [(copy, theirs)], place, clock, ids, False, heard)
+        try:
+            copies.attachments_of(copy).copy_to(Shelf(place.with_suffix(".attachments")))
+        except NoRoom as full:
+            log.error("attachments stay beside the copy, %d MB are free here", full.free // 1_000_000)
+        return back
 
 
 def open_recovered(damage: StoreDamaged, settings: Settings, key: bytes | None, clock: Clock, ids: Ids) -> Store:

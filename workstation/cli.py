@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workstation.attach_cli import attach
 from workstation.courier_cli import courier
 from workstation.keeping_cli import KEEPING_COMMANDS
 from workstation.record_cli import RECORD_COMMANDS
@@ -92,7 +93,7 @@ def replay(
         never.wait(seconds)  # a pause that Ctrl-C ends
 
     with open_desk(settings_of(own or outer)) as opened:
-        desk = _run_by(opened, by)
+        desk = run_by(opened, by)
         try:
             table = load_mapping(_existing_map(mapping))
             outcome = play(
@@ -157,7 +158,7 @@ def digest(outer: Path | None, own: Path | None) -> None:
         raise Stop(str(error)) from None
 
 
-def _run_by(desk: Desk, login: str) -> Desk:
+def run_by(desk: Desk, login: str) -> Desk:
     """The desk as this person; as nobody only where nobody is on the roster yet. Raises Stop."""
     from workstation.service import people, views
     from workstation.service.desk import Refused
@@ -185,7 +186,7 @@ def _existing_map(mapping: Path) -> Path:
     raise Stop(f"{mapping} is not there: name a file of your own, or one that is carried: {known}", WRONG_SETTING)
 
 
-for _command in (*SITE_COMMANDS, *RECORD_COMMANDS, *KEEPING_COMMANDS, courier):
+for _command in (*SITE_COMMANDS, *RECORD_COMMANDS, *KEEPING_COMMANDS, attach, courier):
     tahuri.add_command(_command)
 
 

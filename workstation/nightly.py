@@ -92,6 +92,8 @@ class Nightly:
             prefix = self._settings.desk.prefix
             copy = copies.make(self._store.path, self._key, own, prefix, now, self._free)
             copies.prune(own, prefix, store.copies, copy)
+            beside = copies.attachments(self._store.shelf, own, prefix, self._free)
+            beside.sweep(self._store.attachments, now)
             copied_at = now
         except CopyFailed as error:
             log.error("no nightly copy: %s", error)

@@ -30,6 +30,7 @@ _SITE_KEY: Final = click.option(
 @click.pass_obj
 def backup(outer: Path | None, folder: Path, own: Path | None) -> None:
     """Copy the record into FOLDER and look the copy through; the desk may be running."""
+    from sync.attachments.shelf import Shelf
     from workstation.domain.hlc import SystemClock
     from workstation.store import copies
     from workstation.store.keys import KeyMissing, find
@@ -44,6 +45,7 @@ def backup(outer: Path | None, folder: Path, own: Path | None) -> None:
         raise Stop(f"there is no record in {settings.places.folder} yet")
     try:
         copy = copies.make(place, found.key, folder, settings.desk.prefix, SystemClock().now_ms(), heard=heard)
+        copies.attachments(Shelf(place.with_suffix(".attachments")), folder, settings.desk.prefix)
     except copies.CopyFailed as error:
         raise Stop(str(error)) from None
     click.echo(f"The record is copied, and the copy is whole: {copy.path}")

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -115,6 +115,13 @@ def replace(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     partial.replace(path)
     sync_folder(path.parent)
+
+
+def private(path: Path, mode: str = "wb") -> BinaryIO:
+    """Open a file for writing that only this account reads; "ab" adds to what is there. Raises OSError."""
+    how = os.O_APPEND if mode == "ab" else os.O_TRUNC
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | how | getattr(os, "O_BINARY", 0), 0o600)
+    return os.fdopen(handle, mode)  # type: ignore[return-value]
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from sync.attachments.sweeping import sweep
 from sync.hub import settings
 from sync.hub.carrying import courier
 from sync.hub.founding import found, invite, join, lead
@@ -41,6 +42,11 @@ STORE_HELP: Final = "sqlite:///PATH (sqlite:////PATH is absolute), or postgresql
 @click.option("--listen", default="127.0.0.1:8112", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
 @click.option("--store", default="", metavar="URL", help=STORE_HELP)
 @click.option("--key-file", type=click.Path(path_type=Path), help="The store's key. [STORE.key; made for a new store]")
+@click.option(
+    "--attachments",
+    type=click.Path(path_type=Path),
+    help="Folder of the files that ops name. [beside the file; of a database NAME.attachments]",
+)
 @click.option("--site", default="ambon", show_default=True, help="The site whose record this is.")
 @click.option("--plain", is_flag=True, help="Without TLS, on loopback only.")
 @click.option("--uplink", "up", default="", metavar="URL", help="The central hub this one keeps in step with.")
@@ -48,8 +54,8 @@ STORE_HELP: Final = "sqlite:///PATH (sqlite:////PATH is absolute), or postgresql
 @click.option("--json", "as_json", is_flag=True, help="Say everything as one JSON object a line.")
 @click.pass_context
 def main(
-    context: click.Context, listen: str, store: str, key_file: Path | None, site: str, plain: bool, up: str,
-    heartbeat: float, as_json: bool,
+    context: click.Context, listen: str, store: str, key_file: Path | None, attachments: Path | None, site: str,
+    plain: bool, up: str, heartbeat: float, as_json: bool,
 ) -> None:  # fmt: skip
     if context.invoked_subcommand is not None:
         return
@@ -61,7 +67,7 @@ def main(
         settings.peer_url(up)
         if plain and not settings.plain_allowed(host):
             raise SettingWrong(f"--plain is for loopback; leave it away to listen on {host}.")
-        kept = chosen(store, key_file, ids)
+        kept = chosen(store, key_file, ids, attachments)
         bound = settings.listening(host, port)
     except SettingWrong as wrong:
         speaker.refuse(str(wrong))
@@ -74,6 +80,7 @@ def main(
         bound.close()
         speaker.refuse(str(refused), "store")
     try:
+        sweep(source, clock.now_ms())
         if not source.trust().rosters:
             speaker.say(f"This hub belongs to no site yet: python -m sync.hub found --store {store}", unfounded=True)
         certificate = None if plain else make_certificate(site, ids.secret(_WORD_BYTES).hex())

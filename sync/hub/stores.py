@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from sync.attachments.shelf import Shelf
 from sync.hub import settings
 from sync.hub.log import sqlite
 from sync.hub.settings import Secret, SettingWrong
@@ -34,25 +35,33 @@ class Chosen(Struct, frozen=True):
     place: str
     key: Secret
     path: Path | None
+    attachments: Path | None = None
 
     def open(self, clock: Clock, ids: Ids, site: str) -> HubLog:
         """Raises LogRefused."""
         if self.path is not None:
-            return sqlite.open_log(self.path, self.key.value, clock=clock, ids=ids, site=site)
+            log = sqlite.open_log(self.path, self.key.value, clock=clock, ids=ids, site=site)
+            if self.attachments is not None:
+                log.shelf = Shelf(self.attachments)
+            return log
         from sync.hub.log import postgres
 
-        return postgres.open_log(self.url, self.key.value, clock=clock, ids=ids, site=site)
+        return postgres.open_log(
+            self.url, self.key.value, clock=clock, ids=ids, site=site, attachments=self.attachments
+        )
 
 
-def chosen(store: str, key_file: Path | None, ids: Ids) -> Chosen:
+def chosen(store: str, key_file: Path | None, ids: Ids, attachments: Path | None = None) -> Chosen:
     """The store of `--store` and `--key-file`; the key is made for a store that is not there yet.
+
+    Its attachments lie in `attachments`; None = beside the file, for a database in the folder the hub is started in.
 
     Raises SettingWrong, LogRefused.
     """
     if not settings.is_postgres(store):
         path = settings.store_path(store)
         key = settings.key_in(key_file or path.with_name(path.name + ".key"), path, ids)
-        return Chosen(store, str(path), key, path)
+        return Chosen(store, str(path), key, path, attachments)
     # Loaded when it is asked for: a hub on a file needs no driver.
     from sync.hub.log import postgres
 
@@ -63,4 +72,4 @@ def chosen(store: str, key_file: Path | None, ids: Ids) -> Chosen:
         )
     name, place = postgres.name_of(store), postgres.shown(store)
     key = settings.key_for(key_file or Path(f"{name}.key"), place, postgres.examine(store), ids)
-    return Chosen(store, place, key, None)
+    return Chosen(store, place, key, None, attachments)

@@ -23,6 +23,7 @@ _SENTENCES: Final = {
     426: say("hub.version"),
     429: say("hub.busy"),
     503: say("hub.busy"),
+    507: say("attachment.full_there"),
 }
 _TROUBLED: Final = say("hub.troubled")
 _NEED_A_PERSON: Final = frozenset({400, 403, 404, 409, 413, 426})
@@ -66,6 +67,9 @@ class Unenrolled(LinkFault):
 
 class Refused(LinkFault):
     """The peer answered with an error: HTTP `status`, what it said, and how long it asks to be left alone."""
+
+    offset: int | None = None
+    """How much of an attachment the peer has, where it says so."""
 
     def __init__(self, status: int, said: protocol.Refusal, retry_after_s: float | None = None) -> None:
         super().__init__(f"HTTP {status} {said.error}: {said.sentence}"[:500])

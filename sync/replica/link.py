@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from sync import handshake, protocol
 from sync.admission import device_of, events_of
+from sync.attachments.messages import ATTACHMENTS, OFFSET, Ask, Have
 from sync.handshake import channel_of
 from sync.log import Log
 from sync.replica.faults import LinkDown, Refused, Untrusted
@@ -157,13 +158,37 @@ class Link:
                 async for event in source.aiter_sse():
                     yield Event(event.id, event.event == "new")
 
+    async def have(self, ask: Ask) -> list[int]:
+        """How much the peer has of each of these attachments (`messages.Have`)."""
+        have = _decoded(await self._post(ATTACHMENTS, msgspec.msgpack.encode(ask)), Have)
+        if len(have.offsets) != len(ask.digests):
+            raise LinkDown("the peer answered about other attachments than it was asked about")
+        return have.offsets
+
+    async def bring(self, digest: bytes, offset: int, piece: bytes) -> int:
+        """Send the next piece of an attachment; gives how much of it the peer has now."""
+        path, headers = f"{ATTACHMENTS}/{digest.hex()}", {OFFSET: str(offset)}
+        response, _ = await self._ask("PATCH", path, 204, content=piece, headers=headers)
+        return _offset(response) or 0
+
+    async def fetch(self, digest: bytes, offset: int, most: int) -> bytes:
+        """Bytes of an attachment from `offset` on."""
+        headers = {"range": f"bytes={offset}-{offset + most - 1}"}
+        response, piece = await self._ask("GET", f"{ATTACHMENTS}/{digest.hex()}", 206, headers=headers)
+        if not response.headers.get("content-range", "").startswith(f"bytes {offset}-") or len(piece) > most:
+            raise LinkDown("the peer gave another part of an attachment than it was asked for")
+        return piece
+
     async def _post(self, path: str, body: bytes, good: int = 200) -> bytes:
+        return (await self._ask("POST", path, good, content=body))[1]
+
+    async def _ask(self, method: str, path: str, good: int, **more: Any) -> tuple[httpx.Response, bytes]:
         with _faults():
-            async with self._http.stream("POST", path, content=body) as response:
+            async with self._http.stream(method, path, **more) as response:
                 answer = await _bounded(response)
         if response.status_code != good:
             _refuse(response, answer)
-        return answer
+        return response, answer
 
 
 async def _bounded(response: httpx.Response) -> bytes:
@@ -196,7 +221,14 @@ def _refuse(response: httpx.Response, body: bytes) -> NoReturn:
         said = msgspec.json.decode(body, type=protocol.Refusal)
     except msgspec.MsgspecError:
         said = protocol.Refusal("")
-    raise Refused(response.status_code, said, _retry_after_s(response.headers.get("retry-after", "")))
+    refused = Refused(response.status_code, said, _retry_after_s(response.headers.get("retry-after", "")))
+    refused.offset = _offset(response)
+    raise refused
+
+
+def _offset(response: httpx.Response) -> int | None:
+    text = response.headers.get(OFFSET, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
 def _retry_after_s(text: str) -> float | None:

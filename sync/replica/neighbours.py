@@ -182,7 +182,7 @@ class Neighbours:
                     told = _Told(lambda: self._reached(neighbour.replica), self._reporter.noted)
                     session = Session(
                         self._log, link, Peer(authored=[self._log.replica]), self._clock, self._asker, self.wake,
-                        self._timing, told, self._secret, self._log.told_beside,
+                        self._timing, told, self._secret, self._log.told_beside, durable=False,
                     )  # fmt: skip
                     await watched(session, self._clock, self._timing.watchdog_s)
             except (LinkFault, ProtocolError) as fault:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from sync import protocol
 
 BATCH: Final = protocol.FRAME_OPS
+PIECE: Final = 64 * 1024
 _GROW_AFTER: Final = 4
 
 
@@ -26,6 +27,7 @@ class Peer(Struct):
     stale: bool = True  # it may hold more than `vector` says, and did not say how many
     settled: bool = False  # this session came into step with it
     batch: int = BATCH
+    piece: int = PIECE  # bytes of an attachment at once, as the wire carries in about a second
     last_contact_at: int | None = None
     offset_ms: int | None = None
     verified: dict[int, int] | None = None  # the vector at which both digests were last found equal

@@ -18,6 +18,7 @@ from sync import protocol
 from sync.frame import cut, pack_frame, salted
 from sync.log import DeskLog, admitted
 from sync.replica.faults import LinkDown, Refused, Strange
+from sync.replica.files import Files
 from sync.replica.peer import Peer
 from workstation.domain.hlc import Clock
 
@@ -74,13 +75,16 @@ class Asker(Struct, frozen=True):
 class Session:
     """Runs until the link fails. `moved_s` is the monotonic second of the last step the exchange itself made.
 
-    `note` writes down what the peer says it holds, as often as that says something new of this log's own ops.
+    `note` writes down what the peer says it holds, as often as that says something new of this log's own ops; where it
+    is `durable`, the peer is a hub.
     """
 
     def __init__(
         self, source: DeskLog, link: Link, peer: Peer, clock: Clock, asker: Asker, wake: asyncio.Event, timing: Timing,
         reporter: Told, secret: Callable[[int], bytes], note: Callable[[dict[int, int]], Future[Any]],
+        durable: bool = True,
     ) -> None:  # fmt: skip
+        self._files = Files(source, link, peer, clock, timing.poll_s, durable)
         self._secret, self._note = secret, note
         self._salts = False  # whether the salts of older ops are to come along, for one of us has erased them
         self._log, self._link, self._peer, self._clock, self._asker = source, link, peer, clock, asker
@@ -146,13 +150,18 @@ class Session:
             await self._exchange()
             self._peer.settled = True
             self._reporter.become("up")
-            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the wake-up.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._timing.poll_s):
-                    await self._wake.wait()
+            if not await self._files.step():  # text first: after each piece it is its turn again (promise S12)
+                await self._rest()
             if self._clock.monotonic_s() >= greet_at_s:
                 await self._greet()
                 greet_at_s = self._clock.monotonic_s() + self._timing.poll_s
+
+    async def _rest(self) -> None:
+        """Until something is to be done, or for `poll_s`."""
+        # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the wake-up.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timing.poll_s):
+                await self._wake.wait()
 
     async def _exchange(self) -> None:
         """Push and pull by turns, so that a long backlog upward does not hold up what the others wrote."""

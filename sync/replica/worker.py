@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from sync.attachments.sweeping import sweep
 from sync.log import DeskLog, LogAway
 from sync.protocol import ProtocolError
 from sync.replica import faults
@@ -60,6 +61,7 @@ class Replica:
     # --- from any thread
     def start(self) -> None:
         self._unlisten = self._log.listen(lambda _changes: self.wake())
+        self._unshelve = self._log.shelf.listen(self.wake)
         self._thread.start()
 
     def wake(self) -> None:
@@ -72,6 +74,7 @@ class Replica:
         self._on_loop(lambda: self._stopping.set())
         if self._thread.ident is not None:
             self._unlisten()
+            self._unshelve()
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -94,6 +97,7 @@ class Replica:
 
     async def _main(self) -> None:
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
+        await asyncio.to_thread(sweep, self._log, self._clock.now_ms())
         acked = await asyncio.to_thread(self._log.acked_vector)
         peer = Peer(vector=acked, authored=await asyncio.to_thread(self._log.authored))
         peer.noted = peer.told_of(acked)

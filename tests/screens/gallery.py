@@ -23,7 +23,7 @@ from ui.theme import Theme, application
 from workstation.domain.hlc import HandClock
 from workstation.domain.rows import PhoneState, RingView
 from workstation.domain.sentence import NOTHING
-from workstation.service import calls
+from workstation.service import attachments, calls
 from workstation.service.calls import Ring
 
 Look = tuple[str, str]  # palette, language
@@ -254,6 +254,24 @@ def server_away(gallery: Gallery, palette: str) -> None:
     gallery.pump()
 
 
+def attached(gallery: Gallery, palette: str) -> None:
+    """An incident with files: one at the server, one on its way there, one that another desk has."""
+    seat, incident = gallery.open("up", palette, "op3"), gallery.told("up")[1].incidents["fire"]
+    for n, name in enumerate(("foto warga 03.12.jpg", "rekaman telepon.wav")):
+        file = seat.store.path.with_name(name)
+        file.write_bytes(bytes(900_000 * (3 * n + 1)))
+        done(attachments.attach(seat.desk, incident, file))
+    rows = done(attachments.shown(seat.desk, incident))
+    seat.store.shelf.mark(rows[0].digest, b"hub")
+    seat.store.shelf.sending[rows[1].digest] = 1_500_000
+    far = {"about": incident, "name": "denah gudang.pdf", "size": 240_000, "digest": bytes(32), "key": bytes(32)}
+    done(seat.store.append("attachment.added", seat.ids.uid(), {**far, "at": NOW}))
+    gallery.window.open_incident(incident)
+    gallery.pump()
+    gallery.press(Qt.Key.Key_F, Qt.KeyboardModifier.AltModifier)
+    gallery.pump()
+
+
 def unsent(gallery: Gallery, palette: str) -> None:
     gallery.open("cut", palette, "op3")
     gallery.window.show_page("unsent")
@@ -334,6 +352,7 @@ SCREENS: dict[str, Callable[[Gallery, str], None]] = {
     "gate": gate,
     "prank": prank,
     "in_call": in_call,
+    "attached": attached,
     "link_down": server_away,
     "unsent": unsent,
     "lead": lead,

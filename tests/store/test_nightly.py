@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,12 +11,16 @@ import pytest
 
 from tests.store.centre import NOW, Place, a_hub, join, noted, opened, sync
 from tests.store.desks import KEY
+from tests.store.sites import found
+from tests.store.test_erasure import erase
+from tests.sync.attached import attach, read, some_bytes
 from tests.waiting import wait_until
 from workstation import bringback, nightly
 from workstation.domain.hlc import HandClock
 from workstation.domain.sentence import NOTHING
 from workstation.nightly import Nightly, due_since
 from workstation.service import care
+from workstation.settings import Settings
 from workstation.store import Store, check, copies
 from workstation.store.cipher import connect
 from workstation.store.errors import StoreDamaged
@@ -170,3 +175,34 @@ def test_the_desk_does_it_by_itself(place: Place, store: Store, clock: HandClock
         assert len(made(place)) == 1
     finally:
         look.close()
+
+
+@pytest.mark.promise("D5", "S12")
+def test_attachments_are_copied_with_the_record_and_come_back_with_a_copy_of_it(
+    place: Place, store: Store, clock: HandClock, tmp_path: Path
+) -> None:
+    kept, erased = (attach(store, some_bytes(5_000, seed=n)) for n in (1, 2))
+    look = a_look(place, store)
+    for _night in range(2):
+        clock.advance(24 * HOUR)
+        assert look.turn()
+    beside = copies.attachments_of(made(place)[-1])
+    assert beside.folder.parent == place.settings.copies and all(beside.has(one.digest) for one in (kept, erased))
+    found(store)
+    erase(store, erased.uid)
+    for file in beside.folder.iterdir():
+        os.utime(file, (0, clock.now_ms() / 1000))
+    clock.advance(9 * 24 * HOUR)
+    assert look.turn()
+    assert beside.has(kept.digest) and not beside.has(erased.digest), "erased, and still beside the copies"
+    fresh = Place(tmp_path / "new", clock, seed=8)
+    bringback.restore(place_like(fresh), made(place)[-1], (), clock, fresh.ids)
+    with fresh.open() as restored:
+        assert read(restored.shelf, kept.digest) == kept.plain
+        assert restored.shelf.waiting(b"hub") == [kept.digest], "what no hub has yet would be lost"
+
+
+def place_like(place: Place) -> Settings:
+    """A new machine that has the old one's key, as IT brings it."""
+    place.keep_key()
+    return place.settings

@@ -19,6 +19,8 @@ class Changes(Struct, frozen=True):
     incidents: frozenset[Uid] = _NONE
     assignments: frozenset[Uid] = _NONE
     people: frozenset[Uid] = _NONE
+    gone: frozenset[bytes] = _NONE
+    """Digests of attachments whose ops were erased."""
     local: bool = False
 
     def __or__(self, other: Changes) -> Changes:
@@ -29,8 +31,9 @@ class Changes(Struct, frozen=True):
             self.incidents | other.incidents,
             self.assignments | other.assignments,
             self.people | other.people,
+            self.gone | other.gone,
             self.local or other.local,
         )
 
     def __bool__(self) -> bool:
-        return bool(self.offers or self.calls or self.incidents or self.assignments or self.people)
+        return bool(self.offers or self.calls or self.incidents or self.assignments or self.people or self.gone)

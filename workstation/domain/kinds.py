@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from workstation.domain.ops import VERSION, Op, as_at, as_count, as_dot, as_number, as_uid
+from workstation.domain.ops import DIGEST_BYTES, VERSION, Op, as_at, as_count, as_dot, as_number, as_uid
 
 TEXT_LIMIT: Final = 16_000
 """Longest text of one field or note, characters."""
-KEY_BYTES, SIGNATURE_BYTES, DIGEST_BYTES = 32, 64, 32
+KEY_BYTES, SIGNATURE_BYTES = 32, 64
 
 
 class Effect(StrEnum):

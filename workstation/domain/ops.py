@@ -17,6 +17,7 @@ Body = dict[str, Any]
 
 VERSION: Final = 1
 """Schema version this program writes."""
+DIGEST_BYTES: Final = 32
 NAME_LIMIT: Final = 256
 """Longest text anything is looked up by, characters: every database can index it."""
 
@@ -85,6 +86,11 @@ def as_at(value: object) -> int | None:
 def as_uid(value: object) -> Uid:
     """A 16-byte name, b"" where it is none."""
     return value if isinstance(value, bytes) and len(value) == UID_BYTES else b""
+
+
+def as_digest(value: object) -> bytes:
+    """A sha256, b"" where it is none."""
+    return value if isinstance(value, bytes) and len(value) == DIGEST_BYTES else b""
 
 
 def as_dot(value: object) -> Dot | None:

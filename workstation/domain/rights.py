@@ -81,6 +81,7 @@ _EVERYBODY_DOES: Final = (
     "dispatch.arrived", "dispatch.done", "dispatch.cancelled", "dispatch.refused", "duplicates.link_call",
     "duplicates.merge", "duplicates.tie", "duplicates.undo", "unfinished.keep_line", "unfinished.take_up_line",
     "people.sign_in", "people.sign_out", "people.signatory", "people.visitor", "courier.export", "courier.take_in",
+    "attachments.attach", "attachments.shown", "attachments.open_file", "attachments.put_away",
 )  # fmt: skip
 DOES: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(_EVERYBODY_DOES, EVERYONE),
@@ -109,6 +110,8 @@ SEES: Final[Mapping[str, Sight]] = {
     "call": Sight(),
     "at_ring": Sight(),
     "incident": Sight(logged=True),
+    "attachments": Sight(),  # which files there are; the incident they stand with is looked at with a line
+    "attachment": Sight(_TAKERS, logged=True),
     "calls_page": Sight(_TAKERS, logged=True),
     "abandoned": Sight(_TAKERS),
     "calls_and_abandoned": Sight(_TAKERS, logged=True),

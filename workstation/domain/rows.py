@@ -318,6 +318,25 @@ class LinkStatus(Struct, frozen=True):
     elsewhere: int = 0
 
 
+class AttachmentRow(Struct, frozen=True):
+    """A file attached to an incident or a call; `size` in bytes, `digest` of the sealed file.
+
+    `place`: waiting (here, not at the server yet), sent (here and there), away (not here), coming; `percent` of the way
+    there or here, `trouble` what is in its way.
+    """
+
+    uid: Uid
+    about: Uid
+    name: str
+    size: int
+    digest: bytes
+    added_at: int
+    person: str
+    place: str = "away"
+    percent: int = 0
+    trouble: Sentence = NOTHING
+
+
 class RingView(Struct, frozen=True):
     """One ringing offer at this desk."""
 

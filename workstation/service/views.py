@@ -5,6 +5,7 @@ access log. `now` is ms UTC by the desk's clock.
 """
 
 from workstation.service.access import access_log
+from workstation.service.attachments import attachment, attachments
 from workstation.service.callviews import abandoned, at_ring, call, calls_and_abandoned, calls_page, earlier_calls
 from workstation.service.incidentviews import board, incident
 from workstation.service.leadviews import carried, conflicts, desks, queue, roster, shift, skewed, unsent
@@ -12,6 +13,7 @@ from workstation.service.retention import due, holds
 from workstation.service.search import search
 
 __all__ = [
-    "abandoned", "access_log", "at_ring", "board", "call", "calls_and_abandoned", "calls_page", "carried", "conflicts",
-    "desks", "due", "earlier_calls", "holds", "incident", "queue", "roster", "search", "shift", "skewed", "unsent",
+    "abandoned", "access_log", "at_ring", "attachment", "attachments", "board", "call", "calls_and_abandoned",
+    "calls_page", "carried", "conflicts", "desks", "due", "earlier_calls", "holds", "incident", "queue", "roster",
+    "search", "shift", "skewed", "unsent",
 ]  # fmt: skip

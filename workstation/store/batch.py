@@ -12,7 +12,7 @@ from sync.protocol import Admitted
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
-from workstation.domain.ops import Op, as_text
+from workstation.domain.ops import Op, as_digest, as_text
 from workstation.domain.rights import ROSTER, SIGNED
 from workstation.store import follow
 from workstation.store.authority import Authority, event_of
@@ -219,6 +219,8 @@ class Batch:
         for uid in set(uids):
             held = self._held.get(uid) or self.load([uid]).get(uid) or self._new(uid)
             if not held.erased:
+                if digest := as_digest(held.state.facts.get("digest") if held.state.type == "attachment" else None):
+                    self.changes |= Changes(gone=frozenset({digest}))
                 self.take_bodies(held)
                 held.erased = self.erased = True
                 self.refold(held)

@@ -18,6 +18,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from sync.attachments.shelf import NoRoom, Shelf
 from workstation import recovery
 from workstation.domain.sentence import say
 from workstation.recovery import sync_folder
@@ -119,6 +120,25 @@ def _seal(record: Path, path: Path) -> bool:
         return False
     recovery.replace(recovery.place(path), lying.read_text("utf-8"))
     return True
+
+
+def attachments(shelf: Shelf, folder: Path, prefix: str, wanted: Callable[[], bool] = lambda: True) -> Shelf:
+    """Lay the attachments beside the copies, each once for all of them: they never change. Raises CopyFailed."""
+    beside = Shelf(folder / f"{prefix}.attachments", shelf.spare)
+    try:
+        shelf.copy_to(beside, wanted)
+    except NoRoom as full:
+        size = sum(path.stat().st_size for path in shelf.folder.iterdir()) // 1_000_000 + 1
+        raise CopyFailed(say("copy.no_room", folder=str(folder), free=full.free // 1_000_000, size=size)) from full
+    except OSError as error:
+        raise CopyFailed(say("copy.failed", folder=str(folder), error=_said(error))) from error
+    return beside
+
+
+def attachments_of(copy: Path) -> Shelf:
+    """Where the attachments lie that belong to a copy."""
+    form = re.fullmatch(rf"(.+)-{_STAMP}\.db", copy.name)
+    return Shelf(copy.with_name(f"{form[1] if form else copy.stem}.attachments"))
 
 
 def there(folder: Path, prefix: str) -> list[Copy]:

@@ -8,7 +8,7 @@ from typing import Final
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.merge import LIFE, State
-from workstation.domain.ops import as_at, as_text, as_uid
+from workstation.domain.ops import as_at, as_count, as_digest, as_text, as_uid
 from workstation.domain.standing import assignment_flags, assignment_step
 from workstation.store import keeping
 from workstation.store.authority import Authority
@@ -18,13 +18,16 @@ from workstation.store.held import Held
 from workstation.store.incidentrows import CALL, IncidentRows, Load
 from workstation.store.rows import Row, Rows, Table, select_in
 
-TABLES: Final = ("incident", "offer", "assignment", "person", "link", "hold", "erasure")
+TABLES: Final = ("incident", "offer", "assignment", "person", "link", "hold", "erasure", "attachment")
 _ASSIGNMENTS: Final = Table("assignment", (
     "id", "uid", "incident", "agency", "channel", "unit", "step", "flags", "planned_at", "notified_at",
     "acknowledged_at", "departed_at", "arrived_at", "done_at", "cancelled_at", "refused_at", "reason", "own_seq",
 ))  # fmt: skip
 _PEOPLE: Final = Table("person", (
     "id", "uid", "login", "name", "role", "sealed", "desk", "since_at", "own_seq",
+))  # fmt: skip
+_ATTACHMENTS: Final = Table("attachment", (
+    "id", "uid", "about", "name", "size", "digest", "added_at", "person", "own_seq",
 ))  # fmt: skip
 _LINKS: Final = Table("link", ("id", "uid", "kind", "source", "target", "live", "own_seq"))
 _STEPS: Final = ("planned", "notified", "acknowledged", "departed", "arrived", "done", "cancelled", "refused")
@@ -55,6 +58,9 @@ class Projection:
         was_assigned = self._before(assignments, "incident")
         self._put(_ASSIGNMENTS, assignments, _assignment)
         self._put(_PEOPLE, people, self._person)
+        attachments = by_type.get("attachment", ())
+        shown = self._before(attachments, "about") | {as_uid(held.state.facts.get("about")) for held in attachments}
+        self._put(_ATTACHMENTS, attachments, _attachment)
         keeping.write(self._connection, self._rows, by_type.get("hold", ()), by_type.get("erasure", ()))
         assigned = was_assigned | {uid for held in assignments if (uid := as_uid(held.state.facts.get("incident")))}
         concerned = self._incidents.write(incidents, assigned, tied) if incidents or assigned or tied else set()
@@ -62,7 +68,7 @@ class Projection:
         return Changes(
             offers=frozenset(held.uid for held in offers),
             calls=frozenset(calls | self._told_of(incidents, assigned | tied) if concerned else calls),
-            incidents=frozenset(concerned),
+            incidents=frozenset(concerned | shown) - {b""},
             assignments=frozenset(held.uid for held in assignments),
             people=frozenset(held.uid for held in people),
         )
@@ -124,6 +130,16 @@ def _assignment(held: Held) -> Row:
         *(as_text(facts.get(name)) for name in ("agency", "channel", "unit")), assignment_step(state).value,
         len(assignment_flags(state)), *(state.stamp(f"assignment.{step}") for step in _STEPS),
         as_text(ended.body.get("reason")) if ended else "", held.own_seq,
+    )  # fmt: skip
+
+
+def _attachment(held: Held) -> Row:
+    created, facts = held.state.created, held.state.facts
+    assert created is not None
+    size = as_count(facts.get("size")) or 0
+    return (
+        held.id, held.uid, as_uid(facts.get("about")), as_text(facts.get("name")), max(0, size),
+        as_digest(facts.get("digest")), created.at, created.person, held.own_seq,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from sync.attachments.sealed import sealed_size
 from sync.opwire import GENESIS, ProtocolError, next_head, parse, unpack
 from sync.protocol import Stored, Vector
 from workstation.domain.ids import Uid
@@ -18,6 +19,7 @@ from workstation.store import former
 from workstation.store.cipher import Connection
 from workstation.store.database import looked_into
 from workstation.store.ledger import REACHED
+from workstation.store.rows import select_in
 from workstation.store.states import digest_of, unpack_state
 
 T = TypeVar("T")
@@ -244,6 +246,17 @@ def skewed(db: Connection, limit: int = 200) -> list[Skewed]:
     sql = """select op.raw, replica.desk from op join replica using (replica)
              where (op.flags & 1) <> 0 and op.flags <> 0 order by op.n desc limit ?"""
     return [Skewed(unpack(raw), desk) for raw, desk in db.execute(sql, [limit])]
+
+
+def attachments(db: Connection, digests: Collection[bytes], replicas: Collection[int] | None) -> dict[bytes, int]:
+    """Which of these digests an op names, of these replicas alone (None = of any), and how long the file is sealed."""
+    sql = """select attachment.digest, attachment.size, op.replica from attachment join op on op.entity = attachment.id
+             where attachment.digest in ({0}) and op.kind = 'attachment.added'"""
+    found: dict[bytes, int] = {}
+    for digest, size, replica in select_in(db, sql, digests):
+        if replicas is None or replica in replicas:
+            found[digest] = max(sealed_size(size), found.get(digest, 0))
+    return found
 
 
 PAUSE_OPS: Final = 1000

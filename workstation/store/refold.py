@@ -16,7 +16,8 @@ from workstation.store.ledger import Ledger
 
 log = logging.getLogger("store")
 MADE: Final = (
-    "incident", "link", "offer", "call", "assignment", "person", "hold", "hold_on", "erasure", "erasure_of",
+    "incident", "link", "offer", "call", "assignment", "person", "attachment", "hold", "hold_on", "erasure",
+    "erasure_of",
 )  # fmt: skip
 """Tables that are made from states."""
 _TOGETHER: Final = 200

@@ -101,6 +101,12 @@ FACES: Final = (
        role text not null, sealed blob not null, desk text not null, since_at integer,
        own_seq integer not null)""",
     "create index person_login on person (login)",
+    # about: what it belongs to; digest: of the sealed file that lies beside the record. Its key is in the state alone.
+    """create table attachment (id integer primary key, uid blob not null unique, about blob not null,
+       name text not null, size integer not null, digest blob not null, added_at integer not null,
+       person blob not null, own_seq integer not null)""",
+    "create index attachment_about on attachment (about)",
+    "create index attachment_digest on attachment (digest)",
     """create table hold (id integer primary key, uid blob not null unique, reason text not null,
        placed_at integer not null, person blob not null, live integer not null, own_seq integer not null)""",
     "create table hold_on (hold integer not null, entity blob not null, primary key (hold, entity))",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from sync.admission import Trust
+from sync.attachments.shelf import Shelf
 from sync.frame import sealing
 from sync.protocol import Admitted, Stored, Vector
 from workstation.domain.changes import Changes
@@ -58,6 +59,7 @@ class Store:
         outbox: Path | None = None,
     ) -> None:
         self.path = path
+        self.shelf = Shelf(path.with_suffix(".attachments"))  # sealed files that ops name (promise S12)
         self._listeners: list[Callable[[Changes], None]] = []
         self._gate = threading.Lock()
         self._ledger = Ledger()
@@ -233,8 +235,7 @@ class Store:
 
     def heads(self) -> dict[int, bytes]:
         """The hash of each replica's chain there."""
-        with self._gate:
-            return dict(self._ledger.heads)
+        return self.reached()[1]
 
     def reached(self) -> tuple[dict[int, int], dict[int, bytes]]:
         """Vector and heads of one and the same moment: what `open_frame` is to be given."""
@@ -252,6 +253,10 @@ class Store:
         """The ops that say who may do what and which devices there are, each with its replica's salt on its entity."""
         return self._peers.ask(reads.roster)
 
+    def attachments(self, digests: Collection[bytes], replicas: Collection[int] | None = None) -> dict[bytes, int]:
+        """Which of these digests an op names, and how long each file is sealed. Waits for the disk."""
+        return self._peers.ask(lambda db: reads.attachments(db, digests, replicas))
+
     def append(
         self, kind: str, entity: Uid, body: Body, *, person: Uid = NOBODY, signer: Signer | None = None
     ) -> Future[Dot]:
@@ -260,8 +265,7 @@ class Store:
         pending = self.write(lambda tx: tx.append(kind, entity, body, person, signer=signer))
 
         def pass_on(done: Future[Written[Dot]]) -> None:
-            error = done.exception()
-            if error is not None:
+            if error := done.exception():
                 future.set_exception(error)
             else:
                 future.set_result(done.result().value)
@@ -302,10 +306,7 @@ class Store:
         return self._peers.ask(reads.digest)
 
     def unsent(self) -> tuple[int, int | None]:
-        """How many of this desk's ops the hub has not acknowledged, and when the oldest was written.
-
-        Waits for the disk.
-        """
+        """How many of this desk's ops the hub has not acknowledged, and when the oldest was written. It waits."""
         return self._peers.ask(lambda db: reads.unsent(db, self.replica))
 
     def acked(self, vector: Vector) -> Future[Changes]:
@@ -359,11 +360,8 @@ class Store:
 
     def close(self) -> None:
         """Finish what waits, then close the file. Harmless when repeated."""
-        self._screen.close()
-        self._peers.close()
-        self._aside.close()
-        self._checkpointer.close()
-        self._writer.close()
+        for part in (self._screen, self._peers, self._aside, self._checkpointer, self._writer):
+            part.close()
         if self._outbox is not None:
             self._outbox.close()
         self._claim.release()
@@ -389,6 +387,8 @@ class Store:
             self._outbox.put(ops)
 
     def _announce(self, changes: Changes) -> None:
+        if changes.gone:
+            self.shelf.erased(changes.gone, self.attachments)
         with self._gate:
             listeners = list(self._listeners)
         for callback in listeners:

@@ -11,11 +11,13 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Self, TypeVar
 
 import psycopg
 
 from sync.admission import Trust
+from sync.attachments.shelf import Shelf
 from sync.frame import sealing
 from sync.hub.log.pg import opening
 from sync.hub.log.pg.connection import Database, away, connect
@@ -43,8 +45,8 @@ examine, shown, name_of, tells_secret = opening.examine, opening.shown, opening.
 class PostgresLog:
     """An open log. Made by `open_log`; every method may be called from any thread."""
 
-    def __init__(self, url: str, key: bytes, *, clock: Clock, ids: Ids, site: str) -> None:
-        self._url = url
+    def __init__(self, url: str, key: bytes, *, clock: Clock, ids: Ids, site: str, shelf: Shelf) -> None:
+        self._url, self.shelf = url, shelf
         self._identity = opening.prepare(url, key, ids)
         self._author = Author(self._identity.replica, site, clock, ids, Hlc(clock))
         self._gate = threading.Lock()
@@ -130,6 +132,10 @@ class PostgresLog:
         """What replicas hid their ops' bodies with, for these (replica, entity) pairs."""
         pairs = set(wanted)
         return self.read(lambda db: reads.salts(db, pairs))
+
+    def attachments(self, digests: Collection[bytes], replicas: Collection[int] | None = None) -> dict[bytes, int]:
+        """Which of these digests an op names, and how long each file is sealed."""
+        return self.read(lambda db: reads.attachments(db, digests, replicas))
 
     def digest(self) -> bytes:
         """sha256 of everything this log says; equal op sets, equal digests, whatever database keeps them."""
@@ -254,6 +260,8 @@ class PostgresLog:
         """On the writer's thread."""
         if self._learn(known):
             self._announce(changes)
+        if changes.gone:
+            self.shelf.erased(changes.gone, self.attachments)
 
     def _heard(self, db: Database) -> None:
         """On the listening thread: somebody else has committed, or the database is back."""
@@ -296,9 +304,16 @@ class PostgresLog:
                 log.exception("a listener failed; the log is not affected")
 
 
-def open_log(url: str, key: bytes, *, clock: Clock, ids: Ids, site: str) -> PostgresLog:
-    """Open the hub's log, or make its tables. Raises `LogRefused`."""
-    return PostgresLog(url, key, clock=clock, ids=ids, site=site)
+def open_log(
+    url: str, key: bytes, *, clock: Clock, ids: Ids, site: str, attachments: Path | None = None
+) -> PostgresLog:
+    """Open the hub's log, or make its tables. Raises `LogRefused`.
+
+    `attachments` is the folder of the files its ops name, one for all processes on the database; None = one named after
+    the database, where the process was started.
+    """
+    shelf = Shelf(attachments or Path(f"{name_of(url)}.attachments"))
+    return PostgresLog(url, key, clock=clock, ids=ids, site=site, shelf=shelf)
 
 
 def _channel(db: Database) -> str:

@@ -25,7 +25,7 @@ from workstation.signing import verify
 from workstation.store import Store, StoreClosed, reads
 from workstation.store.states import pack_state
 
-MADE = ("entity", "incident", "link", "offer", "call", "assignment", "person", "signed")
+MADE = ("entity", "incident", "link", "offer", "call", "assignment", "person", "attachment", "signed")
 
 
 def take(log: HubLog, source: Store, limit: int = 10_000) -> list[Stored]:
