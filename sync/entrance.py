@@ -46,7 +46,7 @@ class Entrance:
     """Keeps who is knocking and who is in; `channel` names the wire (`handshake.channel_of`), b"" = a plain one."""
 
     def __init__(self, log: Log, secret: Secret, clock: Clock, channel: bytes = b"") -> None:
-        self._log, self._secret, self._clock, self._channel = log, secret, clock, channel
+        self._log, self.secret, self._clock, self._channel = log, secret, clock, channel
         self._knocking: OrderedDict[bytes, tuple[Meeting, Visitor]] = OrderedDict()
         self._visitors: OrderedDict[str, Visitor] = OrderedDict()
         self._introduced: list[Event] = []
@@ -57,7 +57,7 @@ class Entrance:
         if spoken is None:
             known = f"{protocol.OLDEST} to {protocol.PROTOCOL}"
             raise Unwelcome(426, "protocol", f"Protocol {knock.newest} is not spoken here, only {known}: update.")
-        nonce = self._secret(handshake.NONCE_BYTES)
+        nonce = self.secret(handshake.NONCE_BYTES)
         meeting = Meeting(knock.nonce, nonce, knock.replica, self._log.replica, self._channel)
         _keep(self._knocking, nonce, (meeting, Visitor(knock.replica, knock.site, spoken)), KNOCKING_MOST)
         signature = self._log.device.sign(meeting.by_server)
@@ -71,7 +71,7 @@ class Entrance:
         device = self._device(visitor.replica)
         if device.site != visitor.site or not self.trust().verify(device.key, enter.signature, meeting.by_asker):
             raise Unwelcome(403, "proof", "The signature is not that of the device enrolled under this number.")
-        token = self._secret(24).hex()
+        token = self.secret(24).hex()
         _keep(self._visitors, token, visitor, VISITORS_MOST)
         return handshake.Entered(token)
 

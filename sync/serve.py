@@ -1,8 +1,9 @@
 """The routes of sync over any log (promise S1); the hub serves them.
 
 `/v1/knock`, `/v1/enter`, `/v1/introduce`, `/v1/site`, `/v1/enrol` (`sync.handshake`), `/v1/hello`, `/v1/push` and
-`/v1/pull` (`sync.protocol`) take and give msgpack, `/v1/events` is a server-sent stream (WHATWG HTML, section 9.2). A
-refusal is JSON, `{"sentence", "error", "vector"}`, for a person with curl.
+`/v1/pull` (`sync.protocol`) take and give msgpack, `/v1/events` is a server-sent stream (WHATWG HTML, section 9.2),
+`/v1/snapshot/…` are those of `sync.snapshot.serving`. A refusal is JSON, `{"sentence", "error", "vector"}`, for a
+person with curl.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sync.frame import cut, pack_frame, salted
 from sync.log import Log, LogAway, admitted
 from sync.opwire import ProtocolError
 from sync.refusal import Turned
+from sync.snapshot.serving import Snapshots
 from workstation.domain.hlc import Clock
 
 log = logging.getLogger("sync")
@@ -70,6 +72,8 @@ class Feed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.closed = False
         self._unlisten = source.listen(self._committed)
+        self.ends: list[Callable[[], None]] = []
+        """What else is to be closed with it."""
 
     def _committed(self, _changes: object) -> None:
         """On the log's writer thread."""
@@ -112,6 +116,8 @@ class Feed:
         self.closed = True
         self._unlisten()
         self._ring()
+        for end in self.ends:
+            end()
 
 
 class Service:
@@ -130,6 +136,8 @@ class Service:
         self._attachments = Attachments(
             source, self._guarded, self._body, self._replicas, limits.attachment_bytes, limits.ask_bytes
         )
+        self._snapshots = Snapshots(source, entrance.secret, clock)
+        self.feed.ends.append(self._snapshots.close)
 
     def routes(self) -> list[Route]:
         return [
@@ -143,6 +151,8 @@ class Service:
             Route("/v1/pull", self._guarded(self._pull), methods=["POST"]),
             Route("/v1/events", self._guarded(self._events), methods=["GET"]),
             *self._attachments.routes(),
+            Route("/v1/snapshot/{part}", self._guarded(self._snapshots.listed), methods=["GET"]),
+            Route("/v1/snapshot/{part}/{name}", self._guarded(self._snapshots.file), methods=["GET"]),
         ]
 
     def _answered(self, answer: _Answer) -> _Answer:

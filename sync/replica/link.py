@@ -24,8 +24,10 @@ from sync.handshake import channel_of
 from sync.log import Log
 from sync.replica.faults import LinkDown, Refused, Untrusted
 from sync.replica.wire import Transport
+from sync.snapshot.form import Listed, Part
+from sync.snapshot.taking import Gone, Later
 from sync.tls import certificate_of, pinned
-from workstation.domain.roster import Device
+from workstation.domain.roster import Device, Rosters
 from workstation.signing import Signer
 
 T = TypeVar("T")
@@ -36,6 +38,8 @@ MISSED_BEATS: Final = 3
 """How many heartbeats may be missing before a silent stream counts as half-open."""
 _ANSWER_LIMIT: Final = 2 * (protocol.FRAME_BYTES + protocol.FRAME_OVERHEAD)
 _RETRY_AFTER_LIMIT_S: Final = 60.0
+_LATER_S: Final = 2.0
+_NO_SNAPSHOT: Final = (200, 404, 405, 416, 500, 501)
 
 
 class Event(Struct, frozen=True):
@@ -55,6 +59,8 @@ class Link:
     def __init__(self, url: str, channel: bytes, context: ssl.SSLContext | None, answer_s: float) -> None:
         self._channel = channel
         self.spoken = protocol.PROTOCOL
+        self.rosters: Rosters = {}
+        """By which the peer was proven: the log's own, or those it was introduced by."""
         # trust_env off: a proxy of the person's environment must not see the site's ops.
         self._http = httpx.AsyncClient(
             base_url=url,
@@ -90,6 +96,7 @@ class Link:
         """
         answer, meeting = await self.knock(log.site, log.replica, secret)
         trust = log.trust()
+        self.rosters = trust.rosters
         device = device_of(trust.rosters, answer.replica) or await self._introduced(log, meeting)
         if device is None or not trust.verify(device.key, answer.signature, meeting.by_server):
             raise Untrusted(f"replica {answer.replica} does not prove that it is a device of the site")
@@ -134,7 +141,8 @@ class Link:
     async def _introduced(self, log: Log, meeting: handshake.Meeting) -> Device | None:
         """A peer this log has not heard of: its own roster says who it is, down from the site's key that we hold."""
         page = await self.site(meeting, log.device)
-        return device_of(log.trust().with_events(events_of(page.roster)), meeting.server)
+        self.rosters = log.trust().with_events(events_of(page.roster))
+        return device_of(self.rosters, meeting.server)
 
     async def hello(self, hello: protocol.Hello) -> protocol.Welcome:
         return _decoded(await self._post("/v1/hello", msgspec.msgpack.encode(hello)), protocol.Welcome)
@@ -144,6 +152,20 @@ class Link:
 
     async def pull(self, pull: protocol.Pull) -> protocol.Page:
         return _decoded(await self._post("/v1/pull", msgspec.msgpack.encode(pull)), protocol.Page)
+
+    async def snapshot(self, part: Part) -> Listed:
+        """The signed list of a part of the peer's snapshot. Raises Gone and Later besides."""
+        with _snapshot_faults():
+            return _decoded((await self._ask("GET", f"/v1/snapshot/{part}", 200))[1], Listed)
+
+    async def piece(self, part: Part, name: str, first: int, last: int) -> bytes:
+        """These bytes of the part's file (RFC 9110, section 14.2). Raises Gone and Later besides."""
+        headers = {"range": f"bytes={first}-{last}", "if-range": f'"{name}"', "accept-encoding": "identity"}
+        with _snapshot_faults():
+            _, found = await self._ask("GET", f"/v1/snapshot/{part}/{name}", 206, headers=headers)
+        if len(found) != last + 1 - first:
+            raise LinkDown(f"{len(found)} bytes of a snapshot came, not {last + 1 - first}")
+        return found
 
     async def events(self, last_id: str, heartbeat_s: float) -> AsyncIterator[Event]:
         """The peer's stream until it ends or falls silent; the caller comes back with the last id."""
@@ -207,6 +229,19 @@ def _faults() -> Iterator[None]:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, httpx_sse.SSEError, httpx.StreamError) as error:
         raise LinkDown(f"{type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _snapshot_faults() -> Iterator[None]:
+    """What a hub may say to who wants a snapshot without its being a fault: one that knows none has no such route."""
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.status == 503:
+            raise Later(refusal.retry_after_s or _LATER_S) from refusal
+        if refusal.status in _NO_SNAPSHOT:
+            raise Gone(none=refusal.said.error != "gone") from refusal
+        raise
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:

@@ -32,6 +32,7 @@ class Peer(Struct):
     offset_ms: int | None = None
     verified: dict[int, int] | None = None  # the vector at which both digests were last found equal
     suspect: tuple[dict[int, int], bytes, bytes] | None = None  # vector and both digests, when they were unequal
+    arrived: float | None = None  # how much of its snapshot is here, of 1; None = none is taken
     _good: int = 0
 
     def told_of(self, vector: Mapping[int, int]) -> int:

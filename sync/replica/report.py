@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from sync.log import DeskLog, LogAway
 from sync.replica import faults
@@ -15,6 +16,8 @@ from workstation.domain.sentence import NOTHING, Sentence
 from workstation.words import english
 
 log = logging.getLogger("sync")
+_MUCH: Final = 2_000
+"""Ops that must be lacking for that to be shown: fewer are here in a moment."""
 
 
 class Reporter:
@@ -111,4 +114,15 @@ class Reporter:
             sentence=self._sentence,
             beside=self._beside,
             elsewhere=elsewhere,
+            arriving=self._arriving(),
         )
+
+    def _arriving(self) -> int | None:
+        """How much of what the peer has is here, percent, while much is still to come; a snapshot is half of it."""
+        theirs, own = self._peer.vector, self._log.vector()
+        whole = sum(theirs.values())
+        here = sum(min(seq, own.get(replica, 0)) for replica, seq in theirs.items())
+        if self._state != "up" or whole - here < _MUCH:
+            return None
+        share, arrived = here / whole, self._peer.arrived
+        return int(100 * (share if arrived is None else (arrived + share) / 2))

@@ -20,6 +20,7 @@ from sync.log import DeskLog, admitted
 from sync.replica.faults import LinkDown, Refused, Strange
 from sync.replica.files import Files
 from sync.replica.peer import Peer
+from sync.snapshot.taking import Hub, Taking
 from workstation.domain.hlc import Clock
 
 if TYPE_CHECKING:
@@ -90,12 +91,15 @@ class Session:
         self._log, self._link, self._peer, self._clock, self._asker = source, link, peer, clock, asker
         self._wake, self._timing, self._reporter = wake, timing, reporter
         self._corrections = self._fruitless = 0
+        self._taking: Taking | None = None
         self.moved_s = clock.monotonic_s()
 
     async def run(self) -> None:
         """Exchange for ever. Raises a `LinkFault`, or whatever went wrong on our side."""
-        await self._link.enter(self._log, self._secret)
+        replica = await self._link.enter(self._log, self._secret)
         await self._greet()
+        hub = Hub(replica, self._link.rosters, self._peer.epoch)
+        self._taking = Taking(self._log, self._link, hub, self._clock, lambda: self._peer.vector, self._arrived)
         self._reporter.greeted()
         async with _Together(self._exchange_for_ever(), self._listen_for_ever()) as both:
             await both
@@ -165,11 +169,12 @@ class Session:
 
     async def _exchange(self) -> None:
         """Push and pull by turns, so that a long backlog upward does not hold up what the others wrote."""
+        assert self._taking is not None
         while True:
             self.moved_s = self._clock.monotonic_s()
             pushed = await self._push()
-            pulled = await self._pull()
-            if not pushed and not pulled:
+            pulled = await self._taking.step() or await self._pull()
+            if not pushed and not pulled and not await self._taking.prove():
                 return
 
     async def _push(self) -> bool:
@@ -278,6 +283,10 @@ class Session:
         raise LinkDown("the peer ended its stream")
 
     # --- small parts
+    def _arrived(self, share: float | None) -> None:
+        self._peer.arrived = share
+        self._reporter.contact()
+
     def _same_epoch(self, epoch: bytes) -> None:
         if epoch != self._peer.epoch:
             raise LinkDown("the peer became another in the middle of the session")

@@ -89,6 +89,7 @@ BROKEN = [
     ("sync/replica/__init__.py", "import starlette", "a web server in the routes"),
     ("sync/protocol.py", "import sync.serve", "the wire format"),
     ("sync/serve.py", "import workstation.store", "the routes serve any log"),
+    ("sync/snapshot/making.py", "import workstation.store", "a snapshot is made of any log"),
     ("ui/__init__.py", "import workstation.store", "the screen asks the service"),
     ("ui/board/__init__.py", "import ui.intake", "features of the screen"),
     ("workstation/service/__init__.py", "import workstation.app", "only the commands"),

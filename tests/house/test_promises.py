@@ -17,7 +17,7 @@ ROOT = PAGE.parents[1]
 
 def test_the_page_lists_what_was_taken_up() -> None:
     taken_up = (
-        "M1 M2 M3 M4 M5 M6 M8 M9 M11 S1 S2 S3 S4 S5 S7 S8 S9 S10 S11 S12 D1 D2 D3 D4 D5 D6 P1 P2 P3 P7 "
+        "M1 M2 M3 M4 M5 M6 M8 M9 M11 S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 D1 D2 D3 D4 D5 D6 P1 P2 P3 P7 "
         "U1 U2 U3 U4 U5 U6 U7 U8"
     )
     assert " ".join(promised()) == taken_up

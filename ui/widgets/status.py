@@ -148,6 +148,8 @@ class StatusBar(QStatusBar):
         token, icon = "text2", "server"
         if link.state == "up":
             parts.append(tr("status.up"))
+            if link.arriving is not None:
+                parts.append(tr("status.arriving", percent=link.arriving))
         elif link.state == "down":
             parts.append(tr("status.down", age=figures.age((self.now_ms - link.since_at) / 1000)))
             token, icon = "amber", "server-off"

@@ -303,7 +303,8 @@ class LinkStatus(Struct, frozen=True):
     """The honest word on the wire.
 
     `state`: up, down, off (no hub set), refused (`sentence` says why and what to do). `beside` are the desks reached
-    directly while the hub is not, `elsewhere` how many of the unsent ops one of them has on disk.
+    directly while the hub is not, `elsewhere` how many of the unsent ops one of them has on disk. `arriving`: how much
+    of the hub's record is here, percent, while much of it is still to come; None = next to nothing.
     """
 
     state: str
@@ -316,6 +317,7 @@ class LinkStatus(Struct, frozen=True):
     sentence: Sentence = NOTHING
     beside: tuple[str, ...] = ()
     elsewhere: int = 0
+    arriving: int | None = None
 
 
 class AttachmentRow(Struct, frozen=True):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from sync.protocol import Admitted, ChainBroken, Gap
+from sync.snapshot.form import KEPT_AS, Foretold
 from workstation.domain.hlc import skewed
+from workstation.domain.merge import State
 from workstation.store.batch import Batch
 from workstation.store.ledger import Ledger
 from workstation.store.tx import Author
@@ -46,3 +50,32 @@ def take_in(batch: Batch, ledger: Ledger, author: Author, ops: Sequence[Admitted
             raise ChainBroken(op.replica, op.seq)
         batch.add(admitted, skewed=some_skewed and skewed(op.hlc, now_ms))
     author.hlc.merge(newest)
+
+
+class Told(Struct, frozen=True):
+    """What goes with entities that come before their ops: up to where these are in the states, and a note to keep."""
+
+    vector: dict[int, int]
+    note: bytes
+
+
+def take_told(batch: Batch, author: Author, entities: Sequence[Foretold], told: Told, *, last: bool) -> None:
+    """Write entities as a snapshot has them; one of which something is here already stays as it is.
+
+    With the last the note is kept. Raises ValueError where the snapshot knows more of our own ops than we do.
+    """
+    number = batch.foretold(told.vector)
+    known = batch.load(entity.uid for entity in entities)
+    fresh = {entity.uid: entity for entity in entities if entity.uid not in known}
+    written = [batch.tell(entity, number) for entity in fresh.values()]
+    batch.write(written)
+    if last:
+        batch.keep_meta(KEPT_AS, told.note)
+    author.hlc.merge(max((_newest(held.state) for held in written), default=0))
+
+
+def _newest(state: State) -> int:
+    """The newest stamp in a state: what is written here next comes after what it answers."""
+    stamps = [entry.hlc for entry in state.entries]
+    stamps += [write.hlc for live in state.registers.values() for write in live]
+    return max(stamps, default=0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
 from sync.opwire import erase, parse
 from sync.protocol import Admitted
+from sync.snapshot.form import Foretold
 from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.merge import State
@@ -18,9 +20,9 @@ from workstation.store import follow
 from workstation.store.authority import Authority, event_of
 from workstation.store.cipher import Connection
 from workstation.store.held import HELD_MOST, Held
-from workstation.store.ledger import Ledger
+from workstation.store.ledger import FORETOLD, Ledger
 from workstation.store.projection import Projection
-from workstation.store.retention import erase_bodies, erasures
+from workstation.store.retention import blanked, erase_bodies, erasures
 from workstation.store.rows import Row, Rows, Table, select_in
 from workstation.store.schema import LATE, SKEWED, VOID
 from workstation.store.states import pack_state, unpack_state
@@ -29,8 +31,8 @@ from workstation.store.words import words
 _JUDGED = SIGNED | ROSTER
 _OPS = Table("op", ("n", "replica", "seq", "entity", "kind", "at", "flags", "raw", "head", "seal"), "n")
 _SIGNED = Table("signed", ("n", "entity", "kind", "site", "void"), "n")
-_ENTITIES = Table("entity", ("id", "uid", "type", "rivals", "own_seq", "erased", "state"))
-HELD_SQL = "select uid, id, state, own_seq, erased, type from entity where uid in ({0})"
+_ENTITIES = Table("entity", ("id", "uid", "type", "rivals", "own_seq", "erased", "told", "state"))
+HELD_SQL = "select uid, id, state, own_seq, erased, type, told from entity where uid in ({0})"
 
 
 class _Pending(Struct):
@@ -39,6 +41,7 @@ class _Pending(Struct):
     touched: dict[Uid, Held] = field(default_factory=dict)
     signed: list[tuple[int, int, str, str, int]] = field(default_factory=list)
     erased: list[Uid] = field(default_factory=list)
+    heard: list[Held] = field(default_factory=list)
     roster: bool = False
 
 
@@ -91,8 +94,8 @@ class Batch:
     def keep(self, wanted: Iterable[Uid], rows: Iterable[tuple[Any, ...]]) -> None:
         """Keep what `HELD_SQL` found of these entities, and that there are no others of them."""
         held = self._held
-        for uid, entity, state, own_seq, erased, kind in rows:
-            held[uid] = Held(entity, uid, unpack_state(state), own_seq, bool(erased), True, kind)
+        for uid, entity, state, own_seq, erased, kind, told in rows:
+            held[uid] = Held(entity, uid, unpack_state(state), own_seq, bool(erased), True, kind, told=told)
         self._absent.update(uid for uid in wanted if uid not in held)
 
     def add(self, admitted: Admitted, *, skewed: bool) -> bool:
@@ -116,16 +119,62 @@ class Batch:
         )
         if self._indexing and (text := words(op)):
             pending.words.append((held.id << 32 | ledger.arrival, text))
-        if void:
-            held.state.keep_salt(op)
+        if held.told and op.seq <= ledger.foretold[held.told].get(op.replica, 0):
+            self._hear(held, op)
         else:
-            held.state.apply(op)
+            if void:
+                held.state.keep_salt(op)
+            else:
+                held.state.apply(op)
+            pending.touched[op.entity] = held
         if op.replica == self._own:
             held.own_seq = op.seq
-        pending.touched[op.entity] = held
+            pending.touched[op.entity] = held
         if "desk" in op.body or op.replica not in ledger.desks:
             self._name_replica(op)
         return not void
+
+    def _hear(self, held: Held, op: Op) -> None:
+        """Take note of an op that a snapshot's state has folded in; its salt counts, not the snapshot's."""
+        self._pending.heard.append(held)
+        if op.salt and held.state.salt(op.replica) != op.salt:
+            held.state.keep_salt(op)
+            self._pending.touched[op.entity] = held
+
+    def foretold(self, vector: dict[int, int]) -> int:
+        """The number of the snapshots up to this vector. Raises ValueError: it has own ops that are not here."""
+        ledger, own = self._ledger, self._own
+        if vector.get(own, 0) > ledger.seq(own):
+            raise ValueError(f"states with op {vector[own]} of replica {own}, which is this one's and not here")
+        for number, known in ledger.foretold.items():
+            if known == vector:
+                return number
+        number = max(ledger.foretold, default=0) + 1
+        ledger.foretold = {**ledger.foretold, number: vector}
+        self.keep_meta(FORETOLD, msgspec.msgpack.encode(ledger.foretold))
+        return number
+
+    def keep_meta(self, name: str, value: bytes) -> None:
+        """Keep a value beside the record."""
+        self._connection.execute("insert or replace into meta values (?, ?)", [name, value])
+
+    def tell(self, entity: Foretold, told: int) -> Held:
+        """An entity no op here speaks of, as a snapshot has it; to be written."""
+        held = self._new(entity.uid)
+        held.state, held.erased, held.told = entity.state, entity.erased, told
+        return held
+
+    def prove(self, right: Collection[Uid], wrong: Collection[Uid]) -> Changes:
+        """Told entities that are what their ops say, and such as are folded from them; gives what changed by that."""
+        for uid in right:
+            if held := self._held.get(uid):
+                held.told = 0
+        self._connection.executemany("update entity set told = 0 where uid = ?", [(uid,) for uid in right])
+        told = self.load(wrong).values()
+        for held in told:
+            self.refold(held)
+        self.write(told)
+        return self.changes
 
     def flush(self) -> bool:
         """Write what was added since the last flush; true when there was something, and `changes` grew."""
@@ -139,6 +188,8 @@ class Batch:
             follow.reached(self._connection, self._ledger.indexed)
         self._rows.add(_SIGNED, pending.signed)
         self.write(pending.touched.values())
+        if pending.heard:
+            self.changes |= _heard(pending.heard)
         if pending.roster:
             self.reconsider()
         self._erase(pending.erased)
@@ -188,8 +239,8 @@ class Batch:
         self._erase(erased)
 
     def refold(self, held: Held) -> None:
-        """Put an entity's state together again from its ops, those without effect left out."""
-        held.state, held.row, held.around = State(), None, None
+        """Put an entity's state together again from its ops here, those without effect left out; others are to come."""
+        held.state, held.row, held.around, held.told = State(), None, None, 0
         sql = "select raw, flags from op where entity = ? order by n"
         for raw, flags in self._connection.execute(sql, [held.id]):
             op = parse(raw).op
@@ -223,7 +274,10 @@ class Batch:
                     self.changes |= Changes(gone=frozenset({digest}))
                 self.take_bodies(held)
                 held.erased = self.erased = True
-                self.refold(held)
+                if held.told:  # of its ops here alone it could not be put together
+                    held.state, held.row, held.around = blanked(held.state), None, None
+                else:
+                    self.refold(held)
                 touched.append(held)
         if touched:
             self.write(touched)
@@ -254,4 +308,13 @@ class Batch:
 
 def _entity_row(held: Held) -> Row:
     state = held.state
-    return (held.id, held.uid, state.type, len(state.rivals), held.own_seq, int(held.erased), pack_state(state))
+    erased, told = int(held.erased), held.told
+    return (held.id, held.uid, state.type, len(state.rivals), held.own_seq, erased, told, pack_state(state))
+
+
+def _heard(heard: Iterable[Held]) -> Changes:
+    """What shows the lines of these entities, which their states do not have, is to look again."""
+    of: dict[str, set[Uid]] = {}
+    for held in heard:
+        of.setdefault(held.state.type, set()).add(held.uid)
+    return Changes(incidents=frozenset(of.get("incident", ())), offers=frozenset(of.get("offer", ())))

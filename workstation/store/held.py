@@ -30,7 +30,8 @@ class Held(Struct):
     """An entity as it is on disk, or about to be.
 
     `kept` tells that it is in `entity`; `was` is the type its rows are kept under, None before it has any; `row` its
-    row as last written; `erased` tells that retention took its bodies.
+    row as last written; `erased` tells that retention took its bodies; `told` is the snapshot that
+    says so, 0 = its ops here do.
     """
 
     id: int
@@ -42,3 +43,4 @@ class Held(Struct):
     was: str | None = None
     row: tuple[Any, ...] | None = None
     around: Around | None = None
+    told: int = 0

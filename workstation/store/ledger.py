@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -19,12 +20,17 @@ SEALED: Final = "select (select seq from op where replica = ? and seal is not nu
 """The newest op of a replica that ends a run."""
 
 
+FORETOLD: Final = "foretold"
+"""Under this name `meta` keeps the vectors of the snapshots taken in, by number (`workstation.store.foretold`)."""
+
+
 class Ledger(Struct):
     """Vector, chain heads and desk names, the newest arrival and entity numbers; put back after a failure.
 
     `sealed` is how far each replica's ops end in a seal: what can be passed on; of our own that is all of them.
 
-    `indexed` is the newest arrival whose words are in the search index.
+    `indexed` is the newest arrival whose words are in the search index. `foretold` is up to where each snapshot's
+    states have their ops folded in; never changed, only replaced.
     """
 
     vector: dict[int, int] = field(default_factory=dict)
@@ -34,6 +40,7 @@ class Ledger(Struct):
     arrival: int = 0
     entity: int = 0
     indexed: int = 0
+    foretold: dict[int, dict[int, int]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, connection: Connection, own: int) -> Ledger:
@@ -50,6 +57,8 @@ class Ledger(Struct):
         ledger.entity = connection.execute("select coalesce(max(id), 0) from entity").fetchone()[0]
         row = connection.execute("select v from meta where k = 'searched'").fetchone()
         ledger.indexed = row[0] if row else 0
+        row = connection.execute("select v from meta where k = ?", [FORETOLD]).fetchone()
+        ledger.foretold = msgspec.msgpack.decode(row[0], type=dict[int, dict[int, int]]) if row else {}
         return ledger
 
     def copy(self) -> Ledger:
@@ -62,6 +71,7 @@ class Ledger(Struct):
         self.vector, self.heads = dict(mark.vector), dict(mark.heads)
         self.sealed, self.desks = dict(mark.sealed), dict(mark.desks)
         self.arrival, self.entity, self.indexed = mark.arrival, mark.entity, mark.indexed
+        self.foretold = mark.foretold
 
     def seq(self, replica: int) -> int:
         """The newest op had of a replica, 0 = none."""

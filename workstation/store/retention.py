@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from sync.opwire import erase, parse
 from workstation.domain.ids import Uid
+from workstation.domain.kinds import KINDS, Effect
+from workstation.domain.merge import LIFE, State
 from workstation.domain.ops import Op, as_uid
 from workstation.store.cipher import Connection
 from workstation.store.held import Held
 from workstation.store.words import words
+
+_ALL_BODY = (Effect.SET, Effect.CORRECT)
+"""What leaves nothing in a state once its body is gone."""
 
 
 def erasures(op: Op) -> list[Uid]:
     """The entities whose bodies an op takes away."""
     entities = op.body.get("entities") if op.kind == "record.erased" else None
     return [uid for entity in entities if (uid := as_uid(entity))] if isinstance(entities, list) else []
+
+
+def blanked(state: State) -> State:
+    """A state without what its ops' bodies and salts say, for an entity whose ops are not all here."""
+    made = state.created._replace(body={}) if state.created else None
+    kept = [entry._replace(body={}) for entry in state.entries if KINDS[entry.kind].effect not in _ALL_BODY]
+    life = {LIFE: state.registers[LIFE]} if LIFE in state.registers else {}
+    return State(seen=state.seen, created=made, registers=life, entries=kept)
 
 
 def erase_bodies(db: Connection, held: Held, indexed: int) -> None:

@@ -36,9 +36,12 @@ RECORD: Final = (
     # reach here, the ops say.
     """create table replica (replica integer primary key, acked integer not null, desk text not null,
        beside integer not null default 0)""",
-    # own_seq: this desk's newest op on it, for "still to be sent"; erased: retention took its bodies.
+    # own_seq: this desk's newest op on it, for "still to be sent"; erased: retention took its bodies; told: the
+    # snapshot up to whose vector its ops are in the state, whether they are here or not; 0 = its ops here made it.
     """create table entity (id integer primary key, uid blob not null unique, type text not null,
-       rivals integer not null, own_seq integer not null, erased integer not null, state blob not null)""",
+       rivals integer not null, own_seq integer not null, erased integer not null, told integer not null,
+       state blob not null)""",
+    "create index entity_told on entity (id) where told <> 0",
     # n: order of arrival here; raw: the author's exact bytes; head: the chain after it; seal: its device's signature
     # of that head, where a run of its ops ends.
     """create table op (n integer primary key, replica integer not null, seq integer not null, entity integer not null,

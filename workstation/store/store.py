@@ -28,6 +28,7 @@ from workstation.store.cipher import Connection
 from workstation.store.claim import Claim
 from workstation.store.errors import opening
 from workstation.store.escrow import Escrow
+from workstation.store.foretold import Snapshots
 from workstation.store.identity import identify, newest_stamp
 from workstation.store.ledger import Ledger
 from workstation.store.outbox import Outbox
@@ -107,6 +108,7 @@ class Store:
         self._screen = Reader(path, key, "store-reader")
         self._peers = Reader(path, key, "store-pages")
         self._aside = Reader(path, key, "store-search")
+        self.foretold = Snapshots(self._writer, self._aside)
 
     def _begin(
         self,
@@ -306,7 +308,7 @@ class Store:
         return self._peers.ask(reads.digest)
 
     def unsent(self) -> tuple[int, int | None]:
-        """How many of this desk's ops the hub has not acknowledged, and when the oldest was written. It waits."""
+        """How many of this desk's ops the hub lacks, and when the oldest was written. Waits for the disk."""
         return self._peers.ask(lambda db: reads.unsent(db, self.replica))
 
     def acked(self, vector: Vector) -> Future[Changes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from sync.opwire import SALT_BYTES, next_head, seal
@@ -145,6 +145,10 @@ class Tx:
         """The rosters are others: look again at which signatures count."""
         self.whole()
         self._batch.reconsider()
+
+    def proven(self, right: Collection[Uid], wrong: Collection[Uid]) -> Changes:
+        """These told entities are what their ops say, those are not and are folded from them."""
+        return self._batch.prove(right, wrong)
 
     def settle(self, vector: Mapping[int, int]) -> Changes:
         """The hub has this: what former replicas of this desk wrote may be all there by now."""

@@ -20,7 +20,7 @@ from workstation.domain.changes import Changes
 from workstation.domain.ids import Uid
 from workstation.domain.sentence import say
 from workstation.store import reads
-from workstation.store.arriving import gap_in, take_in
+from workstation.store.arriving import Told, gap_in, take_in, take_told
 from workstation.store.authority import Authority
 from workstation.store.batch import Batch
 from workstation.store.cipher import Connection
@@ -59,12 +59,13 @@ class _Act(Struct):
 
 
 class Arrival(Struct):
-    """Ops from a peer, admitted and in order; `done` counts those committed."""
+    """Ops from a peer, admitted and in order, or, `told`, entities of a snapshot; `done` counts those committed."""
 
-    ops: Sequence[Admitted]
+    ops: Sequence[Any]
     future: Future[Changes]
     done: int = 0
     changes: Changes = field(default_factory=Changes)
+    told: Told | None = None
 
 
 Opened = tuple[Connection, Ledger, Author, Authority, Waiting]
@@ -284,11 +285,15 @@ class Writer:
             batch = Batch(self._db, self._ledger, own, authority, self._held, indexing=True)
             room = self._room()
             for arrival in arrivals:
-                if not arrival.done and (gap := gap_in(arrival.ops, self._ledger)):
+                if not (arrival.done or arrival.told) and (gap := gap_in(arrival.ops, self._ledger)):
                     refused.append((arrival, gap))
                     continue
                 until = min(len(arrival.ops), arrival.done + room)
-                take_in(batch, self._ledger, self._author, arrival.ops[arrival.done : until])
+                some = arrival.ops[arrival.done : until]
+                if arrival.told:
+                    take_told(batch, self._author, some, arrival.told, last=until == len(arrival.ops))
+                else:
+                    take_in(batch, self._ledger, self._author, some)
                 room -= until - arrival.done
                 taken.append((arrival, until))
             batch.flush()

@@ -21,6 +21,7 @@ from sync.attachments.shelf import Shelf
 from sync.frame import sealing
 from sync.hub.log.pg import opening
 from sync.hub.log.pg.connection import Database, away, connect
+from sync.hub.log.pg.folding import Foldings
 from sync.hub.log.pg.listening import Listening
 from sync.hub.log.pg.readers import Readers
 from sync.hub.log.pg.search import Follower, find
@@ -140,6 +141,11 @@ class PostgresLog:
     def digest(self) -> bytes:
         """sha256 of everything this log says; equal op sets, equal digests, whatever database keeps them."""
         return self.read(_digest)
+
+    @property
+    def foretold(self) -> Foldings:
+        """What a snapshot of this log is made of."""
+        return Foldings(self._readers)
 
     def search(self, text: str, limit: int = 50) -> list[tuple[Uid, int]]:
         """Entities with an op that has all these words, newest first; as far as the index has followed."""
