@@ -7,7 +7,7 @@ whether it has an effect (a person without the right signed it, say) is the fold
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sync.frame import Frame, Frame1, joined, open_frame, sealing
 from sync.opwire import GENESIS, Parsed, next_head, parse, parse_parts, signed_message
@@ -18,6 +18,9 @@ from workstation.domain.roster import Device, Event, Rosters, Verify
 
 Salts = Callable[[Iterable[tuple[int, Uid]]], Mapping[tuple[int, Uid], bytes]]
 """The salts of (replica, entity) pairs, as far as the log has them."""
+
+
+_new: Final = tuple.__new__
 
 
 class Trust(NamedTuple):
@@ -41,8 +44,9 @@ class _Admission:
     def __init__(self, frame: Frame | Frame1, vector: Vector, heads: Heads, salts: Salts, trust: Trust) -> None:
         self._vector, self._heads, self._trust = vector, heads, trust
         self._seals = {(replica, seq): seal for replica, seq, seal in frame.seals}
+        self._salts: dict[tuple[int, Uid], bytes] = {}
         self._fresh = self._unknown(frame)
-        self._salts = self._all_salts(frame, salts)
+        self._fetch_salts(frame, salts)
         self._runs: dict[int, list[Admitted]] = {}
         self._events: list[Event] = []
 
@@ -56,32 +60,36 @@ class _Admission:
         return made
 
     def _unknown(self, frame: Frame | Frame1) -> list[tuple[Parsed, bytes]]:
-        """The ops the receiver lacks, with their bytes; a gap among them is refused."""
-        vector = self._vector
+        """The ops the receiver lacks, with their bytes, and the salts they bring; a gap among them is refused."""
+        vector, salts = self._vector, self._salts
         reached: dict[int, int] = {}
         fresh = []
         for first, header, rest in frame.parts:
             parsed = parse_parts(first, header, rest)
-            replica, seq = parsed.op.replica, parsed.op.seq
+            op = parsed.op
+            replica, seq = op.replica, op.seq
             have = reached[replica] if replica in reached else vector.get(replica, 0)
             if seq <= have:
                 continue
             if seq != have + 1:
                 raise Gap(replica, have + 1, seq, vector)
             reached[replica] = seq
+            if op.salt:
+                salts[replica, op.entity] = op.salt
             fresh.append((parsed, joined(first, header, rest)))
         return fresh
 
-    def _all_salts(self, frame: Frame | Frame1, salts: Salts) -> dict[tuple[int, Uid], bytes]:
-        """The salts of all these ops: from the ops themselves, the log, and what the sender brought along."""
-        brought = {(op.replica, op.entity): op.salt for (op, _, _), _ in self._fresh if op.salt}
+    def _fetch_salts(self, frame: Frame | Frame1, salts: Salts) -> None:
+        """The salts of all these ops: from the ops themselves, what the sender brought along, and the log."""
+        brought = self._salts
         wanted = {(op.replica, op.entity) for (op, _, _), _ in self._fresh if not op.erased} - brought.keys()
         found = dict(salts(wanted)) if wanted else {}
-        return found | {(replica, entity): salt for replica, entity, salt in frame.salts} | brought
+        found |= {(replica, entity): salt for replica, entity, salt in frame.salts}
+        self._salts = found | brought
 
     def _chained(self) -> list[Admitted]:
-        salts, runs, made = self._salts, self._runs, []
-        heads = dict(self._heads)
+        salts, runs, made = self._salts, self._runs, list[Admitted]()
+        heads, ends = dict(self._heads), dict[int, int]()
         for parsed, raw in self._fresh:
             op = parsed.op
             replica = op.replica
@@ -90,22 +98,19 @@ class _Admission:
                 raise SaltMissing(replica, op.entity)
             before = heads.get(replica, GENESIS)
             head = heads[replica] = next_head(before, parsed, salt)
-            admitted = Admitted(op, raw, before, head, b"", salt)
-            made.append(admitted)
+            admitted = _new(Admitted, (op, raw, before, head, b"", salt))
             if replica in runs:
                 runs[replica].append(admitted)
             else:
                 runs[replica] = [admitted]
+            ends[replica] = len(made)
+            made.append(admitted)
             if op.kind in ROSTER:
                 self._events.append(Event(op, signed_message(parsed, salt)))
-        return self._with_seals(made)
-
-    def _with_seals(self, made: list[Admitted]) -> list[Admitted]:
-        """The seal of each run at its end, and no other: one in the middle proves nothing more."""
-        for run in self._runs.values():
-            run[-1] = run[-1]._replace(seal=self._seals.get(run[-1].op.dot, b""))
-        ends = {run[-1].op.dot: run[-1] for run in self._runs.values()}
-        return [ends.get(admitted.op[:2], admitted) for admitted in made]
+        for replica, at in ends.items():  # the seal of each run at its end, and no other: one inside proves no more
+            sealed = made[at]._replace(seal=self._seals.get(made[at].op.dot, b""))
+            made[at] = runs[replica][-1] = sealed
+        return made
 
     def _sealed(self, rosters: Rosters, replica: int, run: list[Admitted]) -> None:
         """The run's end is signed by the device of this replica, and what it wrote is a device's of its kind.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import sys
@@ -31,6 +32,8 @@ from workstation.log import veiled
 _WORD_BYTES: Final = 24
 STOP_S: Final = 5
 """How long requests under way may take once the hub is told to stop; a push without an answer comes again."""
+_OBJECTS: Final = 50_000
+"""How many objects more there are before garbage in circles is looked for."""
 STORE_HELP: Final = "sqlite:///PATH (sqlite:////PATH is absolute), or postgresql://USER@HOST/DATABASE."
 
 
@@ -89,6 +92,7 @@ def main(
         server = serving(
             source, ids.secret, clock=clock, limits=limits, certificate=certificate, ready=ready, stop_s=STOP_S
         )  # fmt: skip
+        _collect_seldom()
         with uplink(source, up, clock, ids):
             serve(server, bound)
     finally:
@@ -98,6 +102,13 @@ def main(
 
 for _command in (found, invite, join, lead, courier):
     main.add_command(_command)
+
+
+def _collect_seldom() -> None:
+    """Look for garbage in circles once in some frames: a frame is 20,000 objects, and none of them is any."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS)
 
 
 def _ready(speaker: Speaker, bound: socket.socket, place: str, scheme: str) -> None:

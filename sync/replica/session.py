@@ -30,6 +30,9 @@ log = logging.getLogger("sync")
 _CORRECTIONS: Final = 3
 """How often in a row a peer may correct our idea of its vector before that counts as a fault."""
 _NO_PLACE: Final = 503
+_Push = tuple[Sequence[protocol.Stored], bytes]
+"""Ops, and the frame that carries them."""
+_NOTHING: Final[_Push] = ((), b"")
 _CONTENT: Final = (400, 403, 413, 422)
 """Refusals of what was sent, not of who sent it or when."""
 
@@ -40,7 +43,8 @@ class Timing(Struct, frozen=True):
     retry_least_s: float = 0.25
     retry_most_s: float = 15.0
     steady_s: float = 5.0  # a session that lasted so long starts the back-off afresh
-    poll_s: float = 30.0  # greet again this often even when nothing seems to have happened
+    poll_s: float = 30.0  # without the peer's stream, greet again this often
+    greet_s: float = 300.0  # with it, even when nothing seems to have happened
     answer_s: float = 15.0
     watchdog_s: float = 60.0
     report_s: float = 0.1  # least time between two reports
@@ -92,6 +96,8 @@ class Session:
         self._wake, self._timing, self._reporter = wake, timing, reporter
         self._corrections = self._fruitless = 0
         self._taking: Taking | None = None
+        self._prepared = _NOTHING
+        self._hears = False  # whether the peer's stream is there
         self.moved_s = clock.monotonic_s()
 
     async def run(self) -> None:
@@ -148,7 +154,7 @@ class Session:
 
     # --- exchange
     async def _exchange_for_ever(self) -> None:
-        greet_at_s = self._clock.monotonic_s() + self._timing.poll_s
+        greeted_s = self._clock.monotonic_s()
         while True:
             self._wake.clear()
             await self._exchange()
@@ -156,9 +162,9 @@ class Session:
             self._reporter.become("up")
             if not await self._files.step():  # text first: after each piece it is its turn again (promise S12)
                 await self._rest()
-            if self._clock.monotonic_s() >= greet_at_s:
+            if self._clock.monotonic_s() - greeted_s >= (self._timing.greet_s if self._hears else self._timing.poll_s):
                 await self._greet()
-                greet_at_s = self._clock.monotonic_s() + self._timing.poll_s
+                greeted_s = self._clock.monotonic_s()
 
     async def _rest(self) -> None:
         """Until something is to be done, or for `poll_s`."""
@@ -181,11 +187,13 @@ class Session:
         peer = self._peer
         if not peer.lacks(self._log.sealed()):
             return False
-        ops, frame = await asyncio.to_thread(self._next)
+        (ops, frame), self._prepared = self._prepared, _NOTHING
+        if not ops:
+            ops, frame = await asyncio.to_thread(self._next, peer.vector)
         if not ops:
             return False
         try:
-            ack = await self._link.push(frame)
+            ack, self._prepared = await asyncio.gather(self._link.push(frame), self._prepare(ops))
         except Refused as refusal:
             await self._corrected(refusal, ops)
             return True
@@ -197,11 +205,21 @@ class Session:
         peer.grow()
         return True
 
-    def _next(self) -> tuple[Sequence[protocol.Stored], bytes]:
-        """The next ops the peer lacks, as many as fit a frame, and the frame; they lie on disk until now."""
-        ops = next(cut(self._log.page(self._peer.vector, self._peer.batch)), ())
+    async def _prepare(self, ops: Sequence[protocol.Stored]) -> _Push:
+        """What comes behind these ops, made ready while they are on their way: else one end waits for the other.
+
+        Ops the peer gets from elsewhere meanwhile are skipped there.
+        """
+        beyond = self._peer.vector | {stored.replica: stored.seq for stored in ops}
+        if all(seq <= beyond.get(replica, 0) for replica, seq in self._log.sealed().items()):
+            return _NOTHING
+        return await asyncio.to_thread(self._next, beyond)
+
+    def _next(self, vector: protocol.Vector) -> _Push:
+        """The next ops a peer with this vector lacks, as many as fit a frame, and the frame; they lie on disk."""
+        ops = next(cut(self._log.page(vector, self._peer.batch)), ())
         if not ops:
-            return ops, b""
+            return _NOTHING
         along = self._log.salts(salted(ops)) if self._salts else None
         return ops, pack_frame(ops, along, self._link.spoken)
 
@@ -270,6 +288,7 @@ class Session:
             except Refused as refusal:
                 if refusal.status != _NO_PLACE:
                     raise
+                self._hears = False
                 log.info("no stream: %s", refusal)
                 await asyncio.sleep(refusal.retry_after_s or self._timing.poll_s)
 
@@ -277,6 +296,7 @@ class Session:
         peer = self._peer
         async for event in self._link.events(peer.event_id, peer.heartbeat_s):
             self._reporter.contact()
+            self._hears = True
             peer.hear(event.id, event.new)
             if peer.grown:
                 self._wake.set()

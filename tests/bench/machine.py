@@ -33,6 +33,24 @@ def _cpu() -> str:
     return platform.processor()
 
 
+def resident_mb(pid: int | str = "self") -> float:
+    """Memory a process has in RAM now, MB; 0 where the system does not tell."""
+    told = Path(f"/proc/{pid}/status")
+    for line in told.read_text().splitlines() if told.exists() else ():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time a process has taken until now, seconds; 0 where the system does not tell."""
+    told = Path(f"/proc/{pid}/stat")
+    if not told.exists():
+        return 0.0
+    ticks = told.read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 def percentile(values: list[float], part: float) -> float:
     """The value below which `part` (0..1) of them lie: nearest rank."""
     ordered = sorted(values)

@@ -47,11 +47,18 @@ class Workload:
     replica: int = 7
     ids: SeededIds = field(init=False)
 
+    def monotonic_s(self) -> float:
+        """Seconds of the clock by which its ops are written; with `now_ms` what names are ordered by."""
+        return self.at_ms / 1000
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.ids = SeededIds(self.seed)
+        self.ids = SeededIds(self.seed, self)  # in order of time, as those of a real desk are
         self.seq = 0
-        self.now_ms = START_MS
+        self.at_ms = START_MS
         self.live: dict[tuple[Uid, str], Dot] = {}
 
     def sentence(self, words: int) -> str:
@@ -73,9 +80,9 @@ class Workload:
     def op(self, entity: Uid, kind: str, body: dict[str, Any]) -> Op:
         """The next op of the replica; its first on an entity brings the salt."""
         self.seq += 1
-        self.now_ms += self.random.randint(5, 400)
+        self.at_ms += self.random.randint(5, 400)
         salt = self.ids.secret(SALT_BYTES) if kind == "incident.opened" else b""
-        return Op(self.replica, self.seq, stamp(self.now_ms), entity, kind, 1, b"", "AMB", self.now_ms, body, salt)
+        return Op(self.replica, self.seq, stamp(self.at_ms), entity, kind, 1, b"", "AMB", self.at_ms, body, salt)
 
     def edit(self, entity: Uid, names: tuple[str, ...], words: dict[str, int] = _SHORT) -> Op:
         """Write registers, naming the writes this replica saw."""
@@ -90,13 +97,13 @@ class Workload:
         """One incident: opened, its 12 fields at once, 3 edits of one field, 3 notes = 8 ops."""
         entity = self.ids.uid()
         number = f"AMB-{self.replica}-{self.seq:06d}"
-        yield self.op(entity, "incident.opened", {"number": number, "call": b"", "desk": "Meja 1", "at": self.now_ms})
+        yield self.op(entity, "incident.opened", {"number": number, "call": b"", "desk": "Meja 1", "at": self.at_ms})
         yield self.edit(entity, ("village", "place", "landmark", "street", "lat", "lon", "type", "priority",
                                  "callback", "caller_name", "injured", "families"), _LONG)  # fmt: skip
         for name in self.random.sample(_EDITED, 3):
             yield self.edit(entity, (name,))
         for _ in range(3):
-            yield self.op(entity, "incident.noted", {"text": self.sentence(14), "at": self.now_ms})
+            yield self.op(entity, "incident.noted", {"text": self.sentence(14), "at": self.at_ms})
 
     def stored(self, incidents: int, device: Key) -> Iterator[Stored]:
         """Those ops as they lie in their author's log, sealed by its device where a frame ends."""

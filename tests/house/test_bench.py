@@ -45,6 +45,20 @@ SMALL = {
     "search": (["--incidents", "60"], {"search_p95_ms", "kinds", "peer", "ratio_p95_to_peer", "met"}),
     "store": (["--commits", "20", "--incidents", "30"], {"commit_back_to_back", "commit_while_merging", "peer", "met"}),
     "phone": (["--calls", "3", "--no-form"], {"invite_to_180", "gap_between_sent_packets", "peer", "met"}),
+    "sync": (
+        ["--incidents", "20", "--shared", "5", "--desks", "2", "--live-s", "1", "--idle-s", "0.5"],
+        {
+            "drain_ops_per_s",
+            "drain_pg_ops_per_s",
+            "bytes_per_op",
+            "bytes_lone_op",
+            "idle_bytes_per_min",
+            "met",
+            "rivalry_8_desks_s",
+            "desk_to_desk_ms_p99",
+            "empty_desk_s",
+        },
+    ),
     "start": (["--runs", "1", "--no-frozen"], {"bare_form", "source", "reach_ms", "reached"}),
 }
 
@@ -53,7 +67,7 @@ SMALL = {
 def test_a_figure_is_taken(name: str) -> None:
     words, figures = SMALL[name]
     command = [sys.executable, "-m", "tests.bench", name, *words, "--json"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stderr[-2000:]
     told: dict[str, Any] = json.loads(ended.stdout)
     assert figures <= set(told), sorted(told)

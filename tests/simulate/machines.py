@@ -34,7 +34,7 @@ from workstation.store import Store
 
 KEY: Final = bytes(range(32))
 SITE: Final = "AMB"
-_TIMING: Final = Timing(poll_s=20.0, answer_s=5.0, watchdog_s=40.0, report_s=2.0)
+_TIMING: Final = Timing(poll_s=20.0, greet_s=20.0, answer_s=5.0, watchdog_s=40.0, report_s=2.0)
 _LIMITS: Final = Limits(heartbeat_s=10.0)
 
 

@@ -114,7 +114,7 @@ _ADMISSION, _ARRIVING, _WRITER, _SESSION = (
     "sync.replica.session:Session",
 )
 _NO_SEAL: Final = Edit(f"{_ADMISSION}._sealed", "if not self._trust.verify", "if False and not self._trust.verify")
-_NO_CHAIN: Final = Edit(f"{_ARRIVING}:take_in", "if admitted.before != ledger.head(op.replica):", "if False:")
+_NO_CHAIN: Final = Edit(f"{_ARRIVING}:take_in", "if admitted.before != heads.get(replica, GENESIS):", "if False:")
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant("accept_a_gap", (
@@ -142,9 +142,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         Edit("workstation.domain.hlc:Hlc.merge", "min(remote, stamp(now_ms + LEAD_MS))", "remote"),
     )),
     Mutant("checkpoint_before_acknowledgement", (
-        Edit(f"{_SESSION}._push", "ack = await self._link.push(frame)",
+        Edit(f"{_SESSION}._push", "ack, self._prepared = await",
              "await self._learn({**peer.vector, **{o.replica: o.seq for o in ops}})\n"
-             "        ack = await self._link.push(frame)"),
+             "        ack, self._prepared = await"),
     )),
     Mutant("kept_told_before_commit", (
         Edit(f"{_WRITER}._commit_acts", 'self._db.execute("commit")',

@@ -20,7 +20,7 @@ from workstation.domain.hlc import HandClock, ms_of, stamp
 from workstation.domain.merge import fold
 from workstation.domain.ops import Op
 from workstation.signing import verify
-from workstation.store import Store, read_digest, read_vector, reads
+from workstation.store import Store, Tx, read_digest, read_vector, reads
 from workstation.store.cipher import connect
 from workstation.store.states import pack_state
 
@@ -281,3 +281,34 @@ def test_the_wal_starts_over_and_the_index_is_merged_while_idle(
         assert (tmp_path / "desk-1.db-wal").stat().st_size < 12 << 20
         wait_until(lambda: not store._writer._tidy.wanted, what="the index merged")
     assert threading.active_count() < 20
+
+
+def test_what_a_peer_lacks_is_found_however_long_the_record_is(tmp_path: Path) -> None:
+    """A drain asks for a page a thousand times: one that went through all ops made it as slow as the record is long."""
+
+    def steps(store: Store) -> int:
+        counted = 0
+
+        def count() -> int:
+            nonlocal counted
+            counted += 1
+            return 0
+
+        def page(db: Any) -> None:
+            db.set_progress_handler(count, 10)
+            reads.page(db, {1: store.vector()[1] - 5}, 5, 1, lambda *_: b"s")
+            db.set_progress_handler(None, 0)
+
+        store.read(page).result(10)
+        return counted
+
+    def notes(tx: Tx, incident: bytes, count: int) -> None:
+        for n in range(count):
+            tx.append("incident.noted", incident, {"text": f"catatan {n}", "at": 1})
+
+    with desk(tmp_path) as store:
+        incident = store.write(opens()).result(10).value
+        store.write(lambda tx: notes(tx, incident, 20)).result(10)
+        short = steps(store)
+        store.write(lambda tx: notes(tx, incident, 2000)).result(10)
+        assert steps(store) < 2 * short

@@ -22,7 +22,14 @@ from workstation.words import said
 
 KEY = bytes(range(32))
 QUICK = Timing(
-    retry_least_s=0.05, retry_most_s=0.2, steady_s=1.0, poll_s=2.0, answer_s=2.0, watchdog_s=10.0, report_s=0.02
+    retry_least_s=0.05,
+    retry_most_s=0.2,
+    steady_s=1.0,
+    poll_s=2.0,
+    greet_s=2.0,
+    answer_s=2.0,
+    watchdog_s=10.0,
+    report_s=0.02,
 )
 """The product's pacing, thirty times as fast."""
 

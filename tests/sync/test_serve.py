@@ -358,6 +358,16 @@ def test_events_tell_of_a_commit_and_otherwise_beat(hub: HubThread, log: Store, 
         wait_until(lambda: ("new", event_id(log.epoch, log.vector())) in listener.heard)
 
 
+def test_a_beat_costs_an_idle_desk_next_to_nothing(hub: HubThread, log: Store, desk: Desk) -> None:
+    """Twelve of them a minute, and a desk that is idle may take 600 bytes."""
+    shown = entered(hub, desk) | {"last-event-id": event_id(log.epoch, log.vector())}
+    client = httpx.Client(base_url=hub.url, headers=shown, trust_env=False, timeout=5)
+    with client as http, http.stream("GET", "/v1/events") as stream:
+        pieces = stream.iter_raw()
+        beats = [next(pieces) for _ in range(3)]
+    assert len(beats[-1]) <= 16 and b"beat" in beats[-1]
+
+
 @pytest.mark.promise("S1")
 def test_events_resume_where_they_stopped(hub: HubThread, log: Store, desk: Desk) -> None:
     shown = entered(hub, desk)

@@ -1,7 +1,7 @@
 """The wire between a desk and its hub, with the faults a real one has: a TCP proxy on loopback beside the test.
 
 Faults are of two sorts: what happens to connections that are up (`cut`, `reset`, `half_open`), and what the wire does
-from now on (`cut`, `black_hole`, `one_way`, `delay`, `stall`, `drip`, `reset_after`). `mend` ends all of them.
+from now on (`cut`, `black_hole`, `one_way`, `delay`, `stall`, `narrow`, `reset_after`). `mend` ends all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ Address = tuple[str, int]
 Direction = Literal["up", "down"]  # up: from the desk to the hub
 _CHUNK = 65_536
 _START_S = 10.0
-_DRIP_S = 0.05
 
 
 @dataclass
@@ -32,7 +31,7 @@ class _Faults:
     delay_s: float = 0.0
     stall_every: int = 0  # every so many chunks one is lost and comes `stall_s` later
     stall_s: float = 0.0
-    rate: float = 0.0  # bytes a second each way of a connection; 0 = as fast as it goes
+    rate: float = 0.0  # bytes a second each way, 0 = as fast as the machine can
     reset_after: int | None = None  # bytes of both directions still to be carried before every connection is reset
 
 
@@ -50,28 +49,20 @@ class _Pair:
         while chunk := await reader.read(_CHUNK):
             if wire.faults.delay_s:
                 await asyncio.sleep(wire.faults.delay_s)
+            await wire.paced(direction, len(chunk))
             await wire.flowing()
             if self.dead or direction in wire.faults.dropped:
                 continue
             if wire.lost():
                 await asyncio.sleep(wire.faults.stall_s)
             chunk, last = wire.allowance(chunk)
-            await self._write(writer, chunk, direction)
+            writer.write(chunk)
+            await writer.drain()
+            wire.carried[direction] += len(chunk)
             if last:
                 wire.reset_now()
         if not self.dead:
             writer.close()
-
-    async def _write(self, writer: asyncio.StreamWriter, chunk: bytes, direction: Direction) -> None:
-        while chunk:
-            rate = self._wire.faults.rate
-            piece = chunk[: max(1, round(rate * _DRIP_S))] if rate else chunk
-            writer.write(piece)
-            await writer.drain()
-            self._wire.carried[direction] += len(piece)
-            chunk = chunk[len(piece) :]
-            if rate:
-                await asyncio.sleep(len(piece) / rate)
 
     def reset(self) -> None:
         """End both sockets with RST, as a crash of the far end or a firewall does."""
@@ -96,6 +87,7 @@ class Wire:
         self.connections = 0
         self.carried: dict[Direction, int] = {"up": 0, "down": 0}
         self.address: Address = ("127.0.0.1", 0)
+        self._free_at: dict[Direction, float] = {"up": 0.0, "down": 0.0}
         self._pairs: set[_Pair] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -144,9 +136,9 @@ class Wire:
         """Lose each `every`-th chunk as TCP loses one: it comes `seconds` later, and all behind it waits."""
         self._command(lambda: self._set(stall_every=every, stall_s=seconds))
 
-    def drip(self, bytes_a_second: float) -> None:
-        """Carry no more than that each way of a connection: a modem, a satellite, a full line."""
-        self._command(lambda: self._set(rate=bytes_a_second))
+    def narrow(self, rate: float) -> None:
+        """Carry at most so many bytes a second each way, all connections together."""
+        self._command(lambda: self._set(rate=rate))
 
     def reset(self) -> None:
         """End every connection that is up with RST; new ones work."""
@@ -175,6 +167,13 @@ class Wire:
         """Whether this chunk is one of those that are lost."""
         self._chunks += 1
         return bool(self.faults.stall_every) and self._chunks % self.faults.stall_every == 0
+
+    async def paced(self, direction: Direction, size: int) -> None:
+        """Wait until a narrow wire has carried what is before these bytes, and them."""
+        if self.faults.rate:
+            now = self._loop.time()
+            self._free_at[direction] = max(now, self._free_at[direction]) + size / self.faults.rate
+            await asyncio.sleep(self._free_at[direction] - now)
 
     def allowance(self, chunk: bytes) -> tuple[bytes, bool]:
         """What of `chunk` may still be carried, and whether the reset that was asked for is due after it."""

@@ -16,12 +16,14 @@ from msgspec import Struct, field
 
 from workstation.domain.ids import Uid
 from workstation.domain.kinds import KINDS, Effect, upcast
-from workstation.domain.ops import Body, Dot, Op, as_at, as_dot, as_text
+from workstation.domain.ops import VERSION, Body, Dot, Op, as_at, as_dot, as_text
 
 LIFE: Final = "_life"
 """The register behind close and reopen, undo and redo; no `set` may name it."""
 CORRECTED: Final = "entry.corrected"
 FOLD_VERSION: Final = 1
+_SET, _LINE = Effect.SET, Effect.LINE
+_new: Final = tuple.__new__  # named tuples' own constructors take twice as long
 """Raised whenever the same ops give another state, so that a store folds its log again."""
 
 
@@ -98,7 +100,8 @@ class State(Struct, array_like=True):
     @property
     def rivals(self) -> list[str]:
         """Names of the registers with rival values."""
-        return sorted(name for name, live in self.registers.items() if len(live) > 1 and name != LIFE and rival(live))
+        several = [name for name, live in self.registers.items() if len(live) > 1]
+        return sorted(name for name in several if name != LIFE and rival(self.registers[name])) if several else []
 
     def of(self, kind: str) -> list[Entry]:
         """Entries of a kind, oldest first."""
@@ -124,27 +127,29 @@ class State(Struct, array_like=True):
 
     def corrected_at(self, entry: Entry) -> int:
         """An entry's time after its newest correction, and the newest correction of that one."""
-        corrections = [entry for entry in self.entries if entry.kind == CORRECTED]
+        corrections = [entry for entry in self.entries if entry.kind == CORRECTED] if self.entries else []
         if not corrections:
             return entry.at
         return put_right(entry, corrections, lambda body: as_at(body.get("at")) is not None).at
 
     def apply(self, op: Op) -> None:
         """Fold one op in. Each op is folded once: whoever holds the log knows its dots."""
-        self.keep_salt(op)
-        op = upcast(op)
+        if op.salt:
+            self.keep_salt(op)
+        if op.version < VERSION:
+            op = upcast(op)
         kind = KINDS.get(op.kind)
         if kind is None:
             return
         if kind.entity > self.seen:
             self.seen = kind.entity
         effect = kind.effect
-        if effect is Effect.SET:
+        if effect is _SET:
             self._set(op)
             if "after" in op.body:
                 knew = entry_of(op)._replace(body={"after": op.body["after"]})
                 insort(self.entries, knew, key=order)
-        elif effect is not Effect.LINE:
+        elif effect is not _LINE:
             self._entry(op, effect)
 
     def keep_salt(self, op: Op) -> None:
@@ -176,11 +181,11 @@ class State(Struct, array_like=True):
         if type(writes) is not dict:
             return
         registers, gone = self.registers, self.gone
-        hlc, replica, seq, at, person = op.hlc, op.replica, op.seq, op.at, op.person
+        replica, seq, hlc, _, _, _, person, _, at = op[:9]
         for name, pair in writes.items():
             if type(name) is not str or name[:1] == "_" or type(pair) not in _PAIRS or len(pair) != 2:
                 continue
-            write = Write(hlc, replica, seq, pair[0], at, person)
+            write = _new(Write, (hlc, replica, seq, pair[0], at, person))
             if not pair[1] and not gone and name not in registers:
                 registers[name] = [write]  # nearly every first value
             else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from sync.opwire import GENESIS
 from sync.protocol import Admitted, ChainBroken, Gap
 from sync.snapshot.form import KEPT_AS, Foretold
 from workstation.domain.hlc import skewed
@@ -19,8 +20,7 @@ def gap_in(ops: Sequence[Admitted], ledger: Ledger) -> Gap | None:
     """What is missing in between, looked for before anything is taken in, so that nothing of such ops is applied."""
     reached: dict[int, int] = {}
     for admitted in ops:
-        op = admitted.op
-        replica, seq = op.replica, op.seq
+        replica, seq = admitted.op[:2]
         have = reached[replica] if replica in reached else ledger.seq(replica)
         if seq > have:
             if seq != have + 1:
@@ -35,20 +35,27 @@ def take_in(batch: Batch, ledger: Ledger, author: Author, ops: Sequence[Admitted
     Both may be signed by the device: a cloned disk has its key. Another peer may have brought the other one since these
     were admitted.
     """
-    vector = ledger.vector
-    fresh = [admitted for admitted in ops if admitted.op.seq > vector.get(admitted.op.replica, 0)]
+    vector, heads = ledger.vector, ledger.heads
+    fresh, entities, newest = [], set(), 0
+    for admitted in ops:
+        replica, seq, hlc, entity = admitted.op[:4]
+        if seq > vector.get(replica, 0):
+            fresh.append(admitted)
+            entities.add(entity)
+            if hlc > newest:
+                newest = hlc
     if not fresh:
         return
-    batch.load({admitted.op.entity for admitted in fresh})
-    newest, now_ms = max(admitted.op.hlc for admitted in fresh), author.clock.now_ms()
+    batch.load(entities)
+    now_ms = author.clock.now_ms()
     some_skewed = skewed(newest, now_ms)
     for admitted in fresh:
-        op = admitted.op
-        if op.seq <= vector.get(op.replica, 0):
+        replica, seq, hlc = admitted.op[:3]
+        if seq <= vector.get(replica, 0):
             continue  # twice in one arrival
-        if admitted.before != ledger.head(op.replica):
-            raise ChainBroken(op.replica, op.seq)
-        batch.add(admitted, skewed=some_skewed and skewed(op.hlc, now_ms))
+        if admitted.before != heads.get(replica, GENESIS):
+            raise ChainBroken(replica, seq)
+        batch.add(admitted, skewed=some_skewed and skewed(hlc, now_ms))
     author.hlc.merge(newest)
 
 

@@ -100,37 +100,37 @@ class Batch:
 
     def add(self, admitted: Admitted, *, skewed: bool) -> bool:
         """Take one op in: the next of its replica, by the caller's care. Says whether it has an effect."""
-        op, raw = admitted.op, admitted.raw
-        held = self._held.get(op.entity) or self.load([op.entity]).get(op.entity) or self._new(op.entity)
+        op, raw, _, head, seal, salt = admitted
+        replica, seq, _, entity, kind = op[:5]
+        held = self._held.get(entity) or self.load([entity]).get(entity) or self._new(entity)
         if held.erased and not op.erased:
-            raw = erase(parse(raw), admitted.salt)
+            raw = erase(parse(raw), salt)
             op = parse(raw).op
-        ledger, pending = self._ledger, self._pending
-        ledger.vector[op.replica], ledger.heads[op.replica] = op.seq, admitted.head
-        if admitted.seal or op.replica == self._own:
-            ledger.sealed[op.replica] = op.seq
-        ledger.arrival += 1
-        void = op.kind in _JUDGED and not self._judged(op, raw, held)
-        late = bool(self._retired) and op.seq > self._retired.get(op.replica, op.seq)
-        flags = (SKEWED if skewed else 0) | (VOID if void else 0) | (LATE if late else 0)
-        seal = admitted.seal or None
-        pending.ops.append(
-            (ledger.arrival, op.replica, op.seq, held.id, op.kind, op.at, flags, raw, admitted.head, seal)
-        )
+        ledger, pending, own = self._ledger, self._pending, replica == self._own
+        ledger.vector[replica], ledger.heads[replica] = seq, head
+        if seal or own:
+            ledger.sealed[replica] = seq
+        ledger.arrival = n = ledger.arrival + 1
+        flags = SKEWED if skewed else 0
+        if void := kind in _JUDGED and not self._judged(op, raw, held):
+            flags |= VOID
+        if self._retired and seq > self._retired.get(replica, seq):
+            flags |= LATE
+        pending.ops.append((n, replica, seq, held.id, kind, op.at, flags, raw, head, seal or None))
         if self._indexing and (text := words(op)):
-            pending.words.append((held.id << 32 | ledger.arrival, text))
-        if held.told and op.seq <= ledger.foretold[held.told].get(op.replica, 0):
+            pending.words.append((held.id << 32 | n, text))
+        if held.told and seq <= ledger.foretold[held.told].get(replica, 0):
             self._hear(held, op)
         else:
             if void:
                 held.state.keep_salt(op)
             else:
                 held.state.apply(op)
-            pending.touched[op.entity] = held
-        if op.replica == self._own:
-            held.own_seq = op.seq
-            pending.touched[op.entity] = held
-        if "desk" in op.body or op.replica not in ledger.desks:
+            pending.touched[entity] = held
+        if own:
+            held.own_seq = seq
+            pending.touched[entity] = held
+        if "desk" in op.body or replica not in ledger.desks:
             self._name_replica(op)
         return not void
 

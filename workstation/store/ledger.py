@@ -11,9 +11,12 @@ from msgspec.structs import replace
 from sync.opwire import GENESIS
 from workstation.store.cipher import Connection
 
-REACHED: Final = """select replica.replica, op.seq, op.head from replica join op on op.replica = replica.replica
-    and op.seq = (select max(seq) from op where op.replica = replica.replica)"""
-"""(replica, newest seq, head there) of each replica; two look-ups a replica."""
+REACHED: Final = """select replica, seq, head from (select replica.replica as replica,
+    (select max(seq) from op where op.replica = replica.replica) as seq,
+    (select head from op where op.replica = replica.replica order by seq desc limit 1) as head
+    from replica) as reached where seq is not null"""
+"""(replica, newest seq, head there) of each replica; a few look-ups a replica. Not a join: left to choose, SQLite and
+PostgreSQL go through all ops instead."""
 
 
 SEALED: Final = "select (select seq from op where replica = ? and seal is not null order by seq desc limit 1)"

@@ -17,7 +17,16 @@ _FIELDS: Final = {
 
 def words(op: Op) -> str:
     """The searchable text of an op, "" where it has none."""
-    return " ".join(text for _, text in pieces(op))
+    body, found = op.body, list[str]()
+    # Loops of its own: this is done for every op there is, and what stands in which field is not asked.
+    for name in _FIELDS.get(op.kind, ()):
+        _gather(body.get(name), found)
+    writes = body.get("set")
+    if type(writes) is dict:
+        for pair in writes.values():
+            if type(pair) is list and pair:
+                _gather(pair[0], found)
+    return " ".join(found)
 
 
 def pieces(op: Op) -> list[tuple[str, str]]:
@@ -27,6 +36,14 @@ def pieces(op: Op) -> list[tuple[str, str]]:
     if isinstance(writes, dict):
         found += [(str(name), pair[0]) for name, pair in writes.items() if isinstance(pair, list) and pair]
     return [(name, text) for name, value in found for text in _texts(value)]
+
+
+def _gather(value: object, found: list[str]) -> None:
+    if type(value) is str:
+        if value:
+            found.append(value)
+    elif type(value) is list:
+        found += [item for item in value if type(item) is str]
 
 
 def _texts(value: object) -> list[str]:
