@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -58,6 +58,7 @@ class Giver(Protocol):
         ...
 
 
+@runtime_checkable
 class Taker(Protocol):
     """What a record does with states that come before their ops."""
 
@@ -98,7 +99,8 @@ class Taking:
     ) -> None:  # fmt: skip
         self._log, self._giver, self._hub, self._clock, self._theirs = source, giver, hub, clock, theirs
         self._heard = heard
-        self._taker: Taker | None = getattr(source, "foretold", None)
+        taker = getattr(source, "foretold", None)
+        self._taker: Taker | None = taker if isinstance(taker, Taker) else None  # a hub's log may only tell
         self._parts: list[Part] | None = None
         self._contents: Contents | None = None
         self._listed: Listed

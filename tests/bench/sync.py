@@ -45,7 +45,6 @@ REACH: Final = {
     "outage_live_ms_p99": 150,
 }
 """At least for what is counted a second, at most for everything else."""
-RIVALS: Final = 8
 KINDS: Final = ("incident.opened", "incident.edited", "incident.noted")
 
 
@@ -53,7 +52,8 @@ def run(argv: Sequence[str]) -> dict[str, Any]:
     """The figures of sync, all of them or those named by `--only`."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench sync")
     parser.add_argument("--incidents", type=int, default=10_000, help="of workload W, 8 ops each")
-    parser.add_argument("--shared", type=int, default=1_000, help="incidents eight desks edit at once")
+    parser.add_argument("--shared", type=int, default=1_000, help="incidents that several desks edit at once")
+    parser.add_argument("--rivals", type=int, default=8, help="who edit them")
     parser.add_argument("--desks", type=int, default=24, help="who exchange live ops")
     parser.add_argument("--per-s", type=float, default=20.0, help="live ops a second, of all desks together")
     parser.add_argument("--live-s", type=float, default=20.0, help="how long they are exchanged")
@@ -187,10 +187,10 @@ def _idle(wire: Wire, seconds: float) -> float:
     return (sum(wire.carried.values()) - before) * 60 / seconds
 
 
-# --- eight desks disagree
+# --- desks disagree
 def _rivalry(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Half of the desks write one register, the others one each; cut off, then all at once connected."""
-    with HubProcess(folder) as hub, _desks(folder, RIVALS) as desks:
+    with HubProcess(folder) as hub, _desks(folder, args.rivals) as desks:
         desks[0].do("share", incidents=args.shared)
         for desk in desks:
             desk.do("connect", url=hub.url)
@@ -211,10 +211,10 @@ def _rivalry(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         states = _all(desks, "state")
         kept = {told["rival_values"] for told in _all(desks, "rival_values", field=fields[0])}
     assert len({state["digest"] for state in states}) == 1, "the desks say different things"
-    assert kept == {(RIVALS // 2 - 1) * args.shared}, f"rival values were lost: {kept}"
-    edits = RIVALS * args.shared
+    assert kept == {((args.rivals + 1) // 2 - 1) * args.shared}, f"rival values were lost: {kept}"
+    edits = args.rivals * args.shared
     return {
-        "rivalry_8_desks_s": round(ended - began, 2),
+        f"rivalry_{args.rivals}_desks_s": round(ended - began, 2),
         "rivalry_edits": edits,
         "rivalry_rival_values_kept": kept.pop(),
         "rivalry_hub_cpu_us_per_op": _us(hub_s, edits),
