@@ -64,6 +64,10 @@ class Log(Protocol):
         """Vector and chain heads of one and the same moment. Returns at once."""
         ...
 
+    def heads_at(self, wanted: Mapping[int, Collection[int]]) -> dict[int, dict[int, bytes]]:
+        """The hash of each replica's chain at these seqs, as far as they are held. Waits for the disk."""
+        ...
+
     def trust(self) -> Trust:
         """Whom this log believes, as of the last commit. Returns at once."""
         ...

@@ -5,6 +5,7 @@ One op's bytes are `sync.opwire`, a frame of them `sync.frame`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Final, NamedTuple
 
@@ -29,6 +30,11 @@ Vector = Mapping[int, int]
 """replica to the greatest seq had of it."""
 Heads = Mapping[int, bytes]
 """replica to the hash of its chain at that seq."""
+
+
+PARTED_AS: Final = "parted"
+"""Under which name a desk keeps of which replicas its hub has another history: JSON, replica to how far both share it;
+`recover` then leaves out what lies beyond, for the hub to bring its own."""
 
 
 class ChainBroken(ProtocolError):
@@ -118,6 +124,8 @@ class Welcome(msgspec.Struct, frozen=True):
     now_ms: int = 0
     heartbeat_s: float = 5.0
     """How often its stream of events gives a sign of life."""
+    chains: bytes = b""
+    """`chains_of` all it holds, where it may show all that: equal vectors may stand for other ops (promise S5)."""
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -135,6 +143,8 @@ class Pull(msgspec.Struct, frozen=True):
     scope: str = ""
     salts: bool = False
     """Whether the salts of ops whose first is not in the frame are to come along."""
+    without: list[int] = []
+    """Replicas of which nothing is wanted: the two have other histories of them (promise S5)."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -151,6 +161,24 @@ class Refusal(msgspec.Struct, frozen=True):
     sentence: str
     vector: dict[int, int] = {}
     error: str = ""
+    replica: int = 0
+    """Whose ops it is about, where a push met another history or a stranger; 0 = of nobody in particular."""
+
+
+class Compare(msgspec.Struct, frozen=True):
+    """How the asker's chains stand: replica to seq to the chain's hash there."""
+
+    heads: dict[int, dict[int, bytes]]
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """Of the seqs asked about, by replica: the last at which both chains are the same, the first where they are not.
+
+    Left out where there is none; what the one who answers does not hold, or may not show, says nothing.
+    """
+
+    same: dict[int, int] = {}
+    other: dict[int, int] = {}
 
 
 GAP: Final = "gap"
@@ -160,6 +188,27 @@ RETIRED: Final = "retired"
 STRANGER: Final = "stranger"
 """`Refusal.error` of the conflicts a push can meet: ops missing in between, two histories of one replica, and salts
 that are to come along."""
+
+
+def compared(asked: Compare, held: Mapping[int, Mapping[int, bytes]]) -> Compared:
+    """The answer to who asked, by what is held of the places it names."""
+    same: dict[int, int] = {}
+    other: dict[int, int] = {}
+    for replica, heads in held.items():
+        for seq, head in sorted(heads.items()):
+            if asked.heads[replica][seq] == head:
+                same[replica] = seq
+            else:
+                other.setdefault(replica, seq)
+    return Compared(same, other)
+
+
+def chains_of(vector: Vector, heads: Heads) -> bytes:
+    """One hash over all chains: which ops these are, not only how many."""
+    whole = hashlib.sha256()
+    for replica, seq in sorted(vector.items()):
+        whole.update(b"%d %d " % (replica, seq) + heads[replica])
+    return whole.digest()
 
 
 def event_id(epoch: bytes, vector: Vector) -> str:

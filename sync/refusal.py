@@ -12,11 +12,12 @@ class Turned(Exception):
     """A request that is answered with an error: HTTP `status`, and what to say."""
 
     def __init__(
-        self, status: int, error: str, sentence: str, *, vector: dict[int, int] | None = None, wait_s: int = 0
-    ) -> None:
+        self, status: int, error: str, sentence: str, *, vector: dict[int, int] | None = None, wait_s: int = 0,
+        replica: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__(sentence)
         self.status, self.wait_s = status, wait_s
-        self.refusal = protocol.Refusal(sentence, vector or {}, error)
+        self.refusal = protocol.Refusal(sentence, vector or {}, error, replica)
         self.headers: dict[str, str] = {}
 
     def response(self) -> Response:

@@ -1,9 +1,9 @@
 """The routes of sync over any log (promise S1); the hub serves them.
 
-`/v1/knock`, `/v1/enter`, `/v1/introduce`, `/v1/site`, `/v1/enrol` (`sync.handshake`), `/v1/hello`, `/v1/push` and
-`/v1/pull` (`sync.protocol`) take and give msgpack, `/v1/events` is a server-sent stream (WHATWG HTML, section 9.2),
-`/v1/snapshot/…` are those of `sync.snapshot.serving`. A refusal is JSON, `{"sentence", "error", "vector"}`, for a
-person with curl.
+`/v1/knock`, `/v1/enter`, `/v1/introduce`, `/v1/site`, `/v1/enrol` (`sync.handshake`), `/v1/hello`, `/v1/push`,
+`/v1/pull` and `/v1/compare` (`sync.protocol`) take and give msgpack, `/v1/events` is a server-sent stream (WHATWG HTML,
+section 9.2), `/v1/snapshot/…` are those of `sync.snapshot.serving`, `/v1/attachments…` of `sync.attachments.routes`. A
+refusal is JSON, `{"sentence", "error", "vector"}`, for a person with curl.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ class Service:
             Route("/v1/hello", self._guarded(self._hello), methods=["POST"]),
             Route("/v1/push", self._guarded(self._push), methods=["POST"]),
             Route("/v1/pull", self._guarded(self._pull), methods=["POST"]),
+            Route("/v1/compare", self._guarded(self._compare), methods=["POST"]),
             Route("/v1/events", self._guarded(self._events), methods=["GET"]),
             *self._attachments.routes(),
             Route("/v1/snapshot/{part}", self._guarded(self._snapshots.listed), methods=["GET"]),
@@ -228,9 +229,12 @@ class Service:
         self._heard(visitor.replica, asked.vector)
         self._same_history(visitor.replica, asked)
         vector = self._visible(visitor)
-        digest = await self._digest_at(vector) if asked.digest and vector == self._log.vector() else b""
-        heartbeat_s, now_ms = self._limits.heartbeat_s, self._clock.now_ms()
-        return _packed(protocol.Welcome(visitor.protocol, self._log.epoch, vector, digest, now_ms, heartbeat_s))
+        reached = self._log.reached()
+        whole = vector == reached[0]
+        digest = await self._digest_at(vector) if asked.digest and whole else b""
+        chains = protocol.chains_of(*reached) if whole else b""
+        now_ms, beat_s = self._clock.now_ms(), self._limits.heartbeat_s
+        return _packed(protocol.Welcome(visitor.protocol, self._log.epoch, vector, digest, now_ms, beat_s, chains))
 
     def _same_history(self, replica: int, asked: protocol.Hello) -> None:
         """Raises `Turned` where the asker's own ops are others than those known here, as many they are (promise S5).
@@ -264,13 +268,13 @@ class Service:
         except protocol.Gap as gap:
             raise Turned(409, protocol.GAP, f"{gap}.", vector=gap.vector) from None
         except protocol.SaltMissing as missing:
-            raise Turned(409, protocol.SALT, f"{missing}.") from None
+            raise Turned(409, protocol.SALT, f"{missing}.", replica=missing.replica) from None
         except protocol.ChainBroken as broken:
             log.warning("a push was refused: %s", broken)
-            raise Turned(409, protocol.CHAIN, f"{broken}.") from None
+            raise Turned(409, protocol.CHAIN, f"{broken}.", replica=broken.replica) from None
         except protocol.Stranger as stranger:
             log.warning("a push was refused: %s", stranger)
-            raise Turned(403, protocol.STRANGER, f"{stranger}.") from None
+            raise Turned(403, protocol.STRANGER, f"{stranger}.", replica=stranger.replica) from None
         except ProtocolError as error:
             log.warning("a push was refused: %s", error)
             raise Turned(400, "frame", f"{error}.") from None
@@ -278,9 +282,17 @@ class Service:
     async def _pull(self, request: Request, visitor: Visitor) -> Response:
         asked = _decoded(await self._body(request, self._limits.ask_bytes), protocol.Pull)
         self._heard(visitor.replica, asked.vector)
-        frame = await asyncio.to_thread(self._frame, asked, self._replicas(visitor), visitor.protocol)
+        frame = await asyncio.to_thread(self._frame, asked, self._wanted(visitor, asked.without), visitor.protocol)
         # Read after the page: an older vector would make the asker push back what it was just given.
         return _packed(protocol.Page(self._log.epoch, self._visible(visitor), frame))
+
+    async def _compare(self, request: Request, visitor: Visitor) -> Response:
+        """Where the chains are the same and where not: who asks finds out how far both have one history (S5)."""
+        asked = _decoded(await self._body(request, self._limits.ask_bytes), protocol.Compare)
+        visible = self._visible(visitor)
+        wanted = {replica: heads for replica, heads in asked.heads.items() if replica in visible}
+        held = await asyncio.to_thread(self._log.heads_at, wanted)
+        return _packed(protocol.compared(asked, held))
 
     async def _events(self, request: Request, visitor: Visitor) -> Response:
         listener = self.feed.join(visitor.replica)
@@ -295,6 +307,13 @@ class Service:
             return None
         roster = rosters.get(visitor.site)
         return frozenset(roster.by_replica) if roster else frozenset()
+
+    def _wanted(self, visitor: Visitor, without: list[int]) -> frozenset[int] | None:
+        """What the visitor may see, without what it does not want; None = all."""
+        replicas = self._replicas(visitor)
+        if without:
+            return (frozenset(self._log.vector()) if replicas is None else replicas) - frozenset(without)
+        return replicas
 
     def _visible(self, visitor: Visitor) -> dict[int, int]:
         """How far this log can pass on what the visitor may see."""

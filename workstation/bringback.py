@@ -7,17 +7,20 @@ anew before it can synchronise; what it wrote before and the hub lacks goes alon
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
 from sync.attachments.shelf import NoRoom, Shelf
+from sync.protocol import PARTED_AS
 from workstation import recovery
 from workstation.domain.hlc import Clock
 from workstation.domain.ids import Ids
@@ -65,15 +68,17 @@ def recover(
 ) -> Back | None:
     """Make this desk's record anew out of what can be read of it, its copies and `more`, and its outbox journal.
 
-    None where the record is whole, and left. `empty` begins one even where nothing can be read at all: the hub has the
-    rest. Raises NotBroughtBack.
+    None where the record is whole, and left; not where the hub has another history of a replica: then what lies beyond
+    the part both share is left to the old file, and the hub's comes in its place (promise S5). `empty` begins one even
+    where nothing can be read at all: the hub has the rest. Raises NotBroughtBack.
     """
     with _alone(settings) as place:
         key = _machine_key(settings, keys, ids)
-        if place.exists() and not _faults(settings, key):
+        parted = _parted(place, key) if place.exists() and place.stat().st_size else {}
+        if place.exists() and not parted and not _faults(settings, key):
             return None
         chosen = _good_copies(settings, more, key, keys)
-        return _bring_back(settings, key, chosen, place, clock, ids, empty, heard)
+        return _bring_back(settings, key, chosen, place, clock, ids, empty, heard, parted)
 
 
 def restore(
@@ -160,6 +165,16 @@ def _faults(settings: Settings, key: bytes | None) -> list[str]:
         return [str(error)]
 
 
+def _parted(place: Path, key: bytes | None) -> dict[int, int]:
+    """Of which replicas the hub has another history, and how far both share it; {} where nothing can be read."""
+    salvage = Salvage(place, key)
+    try:
+        kept = salvage.kept(PARTED_AS)
+    finally:
+        salvage.close()
+    return {int(replica): seq for replica, seq in json.loads(kept or b"{}").items()}
+
+
 def _copy_key(copy: Path, own: bytes | None, keys: Sequence[RecoveryKey]) -> bytes | None:
     """The key that opens a copy: this machine's, or what the site's recovery key unseals beside it."""
     lying = recovery.read(recovery.place(copy))
@@ -201,6 +216,7 @@ def _bring_back(
     ids: Ids,
     empty: bool,
     heard: Heard,
+    parted: Mapping[int, int] = MappingProxyType({}),
 ) -> Back:
     read = [Salvage(path, fits) for path, fits in chosen]
     # A recovery that was cut short had put the record aside already.
@@ -216,7 +232,8 @@ def _bring_back(
         if not (told or empty):
             raise NotBroughtBack(say("restore.nothing_read"))
         total = sum(salvage.newest() for salvage in read if salvage.readable)
-        made = rebuild(target, key, _counted(rows, total, heard), beside, clock=clock, ids=ids)
+        shared = (row for row in rows if row.seq <= parted.get(row.replica, row.seq))
+        made = rebuild(target, key, _counted(shared, total, heard), beside, clock=clock, ids=ids)
         if faults := check.whole(target, key, heard=heard):
             raise NotBroughtBack(say("restore.not_whole", faults="; ".join(faults)))
         _say_so(target, key, made)

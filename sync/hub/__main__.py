@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from sync.admission import device_of
 from sync.attachments.sweeping import sweep
 from sync.hub import settings
 from sync.hub.carrying import courier
@@ -86,6 +87,12 @@ def main(
         sweep(source, clock.now_ms())
         if not source.trust().rosters:
             speaker.say(f"This hub belongs to no site yet: python -m sync.hub found --store {store}", unfounded=True)
+        elif device_of(source.trust().rosters, source.replica) is None:
+            speaker.say(
+                "This hub has a new number, for its database was restored or copied, and no desk knows it: "
+                f"python -m sync.hub found --store {store}, with the site's key; join where it serves several sites.",
+                unenrolled=True,
+            )
         certificate = None if plain else make_certificate(site, ids.secret(_WORD_BYTES).hex())
         ready = partial(_ready, speaker, bound, kept.place, "http" if plain else "https")
         limits = Limits(heartbeat_s=heartbeat)

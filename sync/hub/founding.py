@@ -54,7 +54,7 @@ def common(command: F) -> F:
 
 @click.command(
     help="Found a site: make its offline key, and make this hub a device of it. With a key there is already: "
-    "another hub for that site, such as after the first one was lost."
+    "another hub for that site, such as after the first one was lost, or restored."
 )
 @common
 @_SITE_KEY
@@ -63,10 +63,15 @@ def found(store: str, key_file: Path | None, site: str, site_key: Path, as_json:
     speaker = Speaker(as_json)
     ids, clock = SystemIds(), SystemClock()
     with opened(speaker, store, key_file, site) as log:
-        if site in log.trust().rosters:
+        roster = log.trust().rosters.get(site)
+        if roster is not None and log.replica in roster.by_replica:
             speaker.refuse(f"This hub belongs to the site {site!r} already.")
         if site_key.exists():
             key = sites.read_site_key(site_key, site, _secret(f"password of {site_key.name}"))
+            if roster is not None and key.public != roster.key:
+                speaker.refuse(f"{site_key} is the key of another site of this name.")
+        elif roster is not None:
+            speaker.refuse(f"{site_key} is not there: this record is of a site that has a key, name its file.")
         else:
             key = sites.make_site_key(site_key, site, _new_secret(speaker, f"password of {site_key.name}"), ids)
         sites.found(log, key, name, "hub", ids, clock.now_ms())

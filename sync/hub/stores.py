@@ -37,6 +37,11 @@ class Chosen(Struct, frozen=True):
     path: Path | None
     attachments: Path | None = None
 
+    @property
+    def wrote(self) -> Path:
+        """Where is kept how far the hub of a server's database has written: no dump of it brings that along."""
+        return self.key.path.with_name(self.key.path.name + ".wrote")
+
     def open(self, clock: Clock, ids: Ids, site: str) -> HubLog:
         """Raises LogRefused."""
         if self.path is not None:
@@ -47,7 +52,7 @@ class Chosen(Struct, frozen=True):
         from sync.hub.log import postgres
 
         return postgres.open_log(
-            self.url, self.key.value, clock=clock, ids=ids, site=site, attachments=self.attachments
+            self.url, self.key.value, clock=clock, ids=ids, site=site, attachments=self.attachments, wrote=self.wrote
         )
 
 

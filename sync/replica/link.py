@@ -167,6 +167,9 @@ class Link:
             raise LinkDown(f"{len(found)} bytes of a snapshot came, not {last + 1 - first}")
         return found
 
+    async def compare(self, asked: protocol.Compare) -> protocol.Compared:
+        return _decoded(await self._post("/v1/compare", msgspec.msgpack.encode(asked)), protocol.Compared)
+
     async def events(self, last_id: str, heartbeat_s: float) -> AsyncIterator[Event]:
         """The peer's stream until it ends or falls silent; the caller comes back with the last id."""
         headers = {"last-event-id": last_id} if last_id else {}

@@ -23,7 +23,8 @@ from sync.protocol import ProtocolError
 from sync.replica.faults import LinkFault
 from sync.replica.peer import Peer
 from sync.replica.report import Reporter
-from sync.replica.session import Asker, Session, Timing, watched
+from sync.replica.session import Asker, Session, Timing
+from sync.replica.together import watched
 from workstation.domain.hlc import Clock
 
 if TYPE_CHECKING:
@@ -221,6 +222,9 @@ class _Told(Struct):
 
     def noted(self) -> None:
         self.written()
+
+    def parted(self) -> None:
+        return
 
 
 def _listening(lan: Lan) -> list[socket.socket]:

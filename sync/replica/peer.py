@@ -33,11 +33,30 @@ class Peer(Struct):
     verified: dict[int, int] | None = None  # the vector at which both digests were last found equal
     suspect: tuple[dict[int, int], bytes, bytes] | None = None  # vector and both digests, when they were unequal
     arrived: float | None = None  # how much of its snapshot is here, of 1; None = none is taken
+    parted: dict[int, int] = field(default_factory=dict)
+    """Replicas of which it has another history than we: how far both have the same one (promise S5)."""
+    strange: set[int] = field(default_factory=set)
+    """Replicas one of us does not know, for what says who they are stands in a parted history; until the next hello."""
     _good: int = 0
+
+    @property
+    def left_out(self) -> set[int]:
+        """Replicas whose ops neither go there nor come from there."""
+        return self.strange | self.parted.keys()
+
+    def of_ours(self, vector: Mapping[int, int]) -> dict[int, int]:
+        """What a vector of the peer's tells of our histories: where two have parted, only what both share."""
+        return {replica: min(seq, self.parted.get(replica, seq)) for replica, seq in vector.items()}
 
     def told_of(self, vector: Mapping[int, int]) -> int:
         """How many of this desk's ops a vector tells of."""
-        return sum(vector.get(replica, 0) for replica in self.authored)
+        ours = self.of_ours(vector)
+        return sum(ours.get(replica, 0) for replica in self.authored)
+
+    def learn(self, vector: dict[int, int]) -> None:
+        """Take its word of what it holds; where it went back to what both share, nothing is parted any more."""
+        self.vector = vector
+        self.parted = {replica: seq for replica, seq in self.parted.items() if vector.get(replica, 0) > seq}
 
     def holds(self, vector: Mapping[int, int]) -> bool:
         """Whether the peer said it holds everything up to `vector`."""
@@ -45,11 +64,13 @@ class Peer(Struct):
 
     def lacks(self, vector: Mapping[int, int]) -> int:
         """How many ops up to `vector` the peer has not said it holds."""
-        return sum(max(0, seq - self.vector.get(replica, 0)) for replica, seq in vector.items())
+        out = self.left_out
+        return sum(max(0, seq - self.vector.get(replica, 0)) for replica, seq in vector.items() if replica not in out)
 
     def ahead(self, vector: Mapping[int, int]) -> bool:
         """Whether the peer said it holds ops that `vector` does not."""
-        return any(seq > vector.get(replica, 0) for replica, seq in self.vector.items())
+        out = self.left_out
+        return any(seq > vector.get(replica, 0) for replica, seq in self.vector.items() if replica not in out)
 
     @property
     def grown(self) -> bool:

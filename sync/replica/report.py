@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from typing import Final
 
+from sync.admission import device_of
 from sync.log import DeskLog, LogAway
+from sync.protocol import PARTED_AS
 from sync.replica import faults
 from sync.replica.peer import Peer
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import LinkStatus
-from workstation.domain.sentence import NOTHING, Sentence
+from workstation.domain.sentence import NOTHING, Sentence, say
 from workstation.words import english
 
 log = logging.getLogger("sync")
@@ -72,6 +75,11 @@ class Reporter:
         """Another of our ops is on the hub."""
         self.dirty.set()
 
+    def parted(self) -> None:
+        """Of some replica the peer has another history than we, or has not any more; `recover` asks for it, too."""
+        self._log.keep(PARTED_AS, json.dumps(self._peer.parted).encode())
+        self.dirty.set()
+
     def neighbours(self, names: tuple[str, ...]) -> None:
         """These desks are reached directly."""
         if names != self._beside:
@@ -103,6 +111,9 @@ class Reporter:
     def _status(self) -> LinkStatus:
         unsent, oldest_at = self._log.unsent()
         elsewhere = min(unsent, self._log.beside()) if unsent else 0
+        parted, sentence = self._parted(), self._sentence
+        if parted and self._state == "up":
+            sentence = say("hub.parted", names=", ".join(parted))
         return LinkStatus(
             state=self._state,
             since_at=self._since_at,
@@ -111,10 +122,11 @@ class Reporter:
             unsent=unsent,
             oldest_unsent_at=oldest_at,
             clock_offset_ms=self._peer.offset_ms,
-            sentence=self._sentence,
+            sentence=sentence,
             beside=self._beside,
             elsewhere=elsewhere,
             arriving=self._arriving(),
+            parted=parted,
         )
 
     def _arriving(self) -> int | None:
@@ -126,3 +138,9 @@ class Reporter:
             return None
         share, arrived = here / whole, self._peer.arrived
         return int(100 * (share if arrived is None else (arrived + share) / 2))
+
+    def _parted(self) -> tuple[str, ...]:
+        """What the devices are called of which the peer has another history than we."""
+        rosters = self._log.trust().rosters
+        devices = [(replica, device_of(rosters, replica)) for replica in sorted(self._peer.parted)]
+        return tuple(device.name if device else str(replica) for replica, device in devices)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -17,9 +17,11 @@ from msgspec import Struct
 from sync import protocol
 from sync.frame import cut, pack_frame, salted
 from sync.log import DeskLog, admitted
+from sync.replica import parting
 from sync.replica.faults import LinkDown, Refused, Strange
 from sync.replica.files import Files
 from sync.replica.peer import Peer
+from sync.replica.together import Together
 from sync.snapshot.taking import Hub, Taking
 from workstation.domain.hlc import Clock
 
@@ -69,6 +71,10 @@ class Told(Protocol):
         """What the peer holds of our own ops was written down."""
         ...
 
+    def parted(self) -> None:
+        """Of some replica the peer has another history than we, or has not any more."""
+        ...
+
 
 class Asker(Struct, frozen=True):
     """Who the desk says it is; what it may see is the peer's to decide."""
@@ -107,13 +113,14 @@ class Session:
         hub = Hub(replica, self._link.rosters, self._peer.epoch)
         self._taking = Taking(self._log, self._link, hub, self._clock, lambda: self._peer.vector, self._arrived)
         self._reporter.greeted()
-        async with _Together(self._exchange_for_ever(), self._listen_for_ever()) as both:
+        async with Together(self._exchange_for_ever(), self._listen_for_ever()) as both:
             await both
 
     # --- hello
     async def _greet(self) -> None:
         peer, (own, heads) = self._peer, self._log.reached()
-        compare = own == peer.vector and own != peer.verified
+        peer.strange.clear()
+        compare = own == peer.vector and own != peer.verified and not peer.parted
         digest = await asyncio.to_thread(self._log.digest) if compare else b""
         sent_at, started_s = self._clock.now_ms(), self._clock.monotonic_s()
         welcome = await self._link.hello(
@@ -122,7 +129,7 @@ class Session:
                 self._asker.site,
                 self._asker.desk,
                 self._log.replica,
-                own,
+                {replica: seq for replica, seq in own.items() if replica not in peer.parted},
                 digest,
                 peer.epoch,
                 sent_at,
@@ -134,11 +141,17 @@ class Session:
         peer.heartbeat_s = min(max(welcome.heartbeat_s, 0.05), 60.0)
         if welcome.epoch != peer.epoch and peer.epoch:
             log.info("the hub is another, or was restored: it is told again what it lacks")
+            peer.parted.clear()
+            self._reporter.parted()
         elif any(welcome.vector.get(replica, 0) < seq for replica, seq in peer.vector.items()):
             log.info("the hub holds less than it acknowledged: it gets back what it lost")
         peer.epoch = welcome.epoch
+        await self._former(welcome.vector)
         await self._learn(welcome.vector)
-        if digest and welcome.digest and welcome.vector == own:
+        if welcome.vector == own and welcome.chains not in (b"", protocol.chains_of(own, heads)) and not peer.parted:
+            for replica in await parting.elsewhere(self._log, self._link, own):
+                await self._part(replica)
+        if digest and welcome.digest and welcome.vector == own and not peer.parted:
             self._compare(own, digest, welcome.digest)
 
     def _compare(self, own: dict[int, int], digest: bytes, theirs: bytes) -> None:
@@ -217,7 +230,9 @@ class Session:
 
     def _next(self, vector: protocol.Vector) -> _Push:
         """The next ops a peer with this vector lacks, as many as fit a frame, and the frame; they lie on disk."""
-        ops = next(cut(self._log.page(vector, self._peer.batch)), ())
+        out = self._peer.left_out
+        replicas = self._log.vector().keys() - out if out else None
+        ops = next(cut(self._log.page(vector, self._peer.batch, replicas)), ())
         if not ops:
             return _NOTHING
         along = self._log.salts(salted(ops)) if self._salts else None
@@ -229,6 +244,14 @@ class Session:
         What is refused for what is in it is sent in ever smaller pieces, until it is known which op it is.
         """
         self._corrections += 1
+        if refusal.said.error == protocol.SALT and not self._salts:
+            self._salts = True
+            return
+        # A salt that is in another history is missing too, and an older version has no way to bring it.
+        if refusal.said.error in (protocol.CHAIN, protocol.SALT) and await self._part(refusal.said.replica):
+            return
+        if refusal.said.error == protocol.STRANGER and self._strange(refusal.said.replica):
+            return
         if refusal.status in _CONTENT and refusal.said.error != protocol.RETIRED:
             if self._peer.shrink():
                 return
@@ -238,9 +261,6 @@ class Session:
                 )
                 self._reporter.noted()
             raise refusal
-        if refusal.said.error == protocol.SALT and not self._salts:
-            self._salts = True
-            return
         known = self._corrections > _CORRECTIONS or refusal.said.vector == self._peer.vector
         if refusal.status != 409 or refusal.said.error != protocol.GAP or known:
             raise refusal
@@ -251,7 +271,8 @@ class Session:
         if not self._peer.grown and not self._peer.ahead(own):
             return False
         self._peer.asked()
-        page = await self._link.pull(protocol.Pull(own, scope=self._asker.site, salts=self._salts))
+        out = sorted(self._peer.left_out)
+        page = await self._link.pull(protocol.Pull(own, scope=self._asker.site, salts=self._salts, without=out))
         self._same_epoch(page.epoch)
         await self._learn(page.vector)
         if not page.frame:
@@ -259,13 +280,12 @@ class Session:
         self._fruitless = 0
         try:
             ops = await admitted(self._log, page.frame)
-        except protocol.SaltMissing:
-            if self._salts:
+            await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
+        except (protocol.SaltMissing, protocol.ChainBroken, protocol.Stranger) as error:
+            if not await self._done_without(error):
                 raise
-            self._salts = True
             self._peer.stale = True
             return True
-        await asyncio.shield(asyncio.wrap_future(self._log.merge(ops)))
         if self._log.vector() == own:
             raise Strange("the peer gave ops that were asked for by nobody")
         return True
@@ -277,6 +297,53 @@ class Session:
         self._fruitless += 1
         if self._fruitless > _CORRECTIONS:
             raise Strange("the peer holds ops it does not give")
+        return True
+
+    # --- other histories
+    async def _done_without(self, error: protocol.SaltMissing | protocol.ChainBroken | protocol.Stranger) -> bool:
+        """Whether the page may be asked for once more, with salts or without a replica."""
+        if isinstance(error, protocol.Stranger):
+            return self._strange(error.replica)
+        if isinstance(error, protocol.SaltMissing) and not self._salts:
+            self._salts = True
+            return True
+        return await self._part(error.replica)
+
+    async def _former(self, vector: dict[int, int]) -> None:
+        """What this desk wrote before it was made anew may lie there under the number of another PC: not ours (S5)."""
+        for replica in self._peer.authored:
+            if replica != self._log.replica and replica not in self._peer.parted:
+                await self._apart(replica, vector)
+
+    async def _part(self, replica: int) -> bool:
+        """Whether the peer has another history of this replica than we; then all but that replica is exchanged (S5).
+
+        Both keep theirs. Our own replica is not left out: this desk is told at once, for it writes on a copied disk, or
+        another PC does.
+        """
+        peer = self._peer
+        if replica in (0, self._log.replica) or replica in peer.parted:
+            return False
+        if not await self._apart(replica, peer.vector):
+            return False
+        await self._learn(peer.vector)
+        return True
+
+    async def _apart(self, replica: int, vector: dict[int, int]) -> bool:
+        seq = await parting.shared(self._log, self._link, replica, vector.get(replica, 0))
+        if seq is not None:
+            log.warning("the peer has another history of replica %d from op %d on: both are kept", replica, seq + 1)
+            self._peer.parted[replica] = seq
+            self._reporter.parted()
+        return seq is not None
+
+    def _strange(self, replica: int) -> bool:
+        """Whether one of the two may not know this replica because a parted history says who it is."""
+        peer = self._peer
+        if not peer.parted or replica in (0, self._log.replica) or replica in peer.strange:
+            return False
+        log.info("replica %d is known to one side only, by a history the other lacks: it waits", replica)
+        peer.strange.add(replica)
         return True
 
     # --- events
@@ -317,47 +384,13 @@ class Session:
         On disk it is one more commit, so it goes there only when it says something else of this desk's ops.
         """
         self._reporter.contact()
-        peer = self._peer
-        peer.vector = vector
+        peer, parted = self._peer, self._peer.parted
+        peer.learn(vector)
+        if peer.parted != parted:
+            self._reporter.parted()
         if peer.told_of(vector) != peer.noted:
-            await asyncio.shield(asyncio.wrap_future(self._note(vector)))
+            await asyncio.shield(asyncio.wrap_future(self._note(peer.of_ours(vector))))
             if len(peer.authored) > 1:  # a former replica may be settled by it
                 peer.authored = await asyncio.to_thread(self._log.authored)
             peer.noted = peer.told_of(vector)
             self._reporter.noted()
-
-
-async def watched(session: Session, clock: Clock, watchdog_s: float) -> None:
-    """Run a session; end it when it made no step for `watchdog_s`, whatever it believes it is waiting for."""
-    task = asyncio.create_task(session.run())
-    try:
-        while not task.done():
-            still_s = clock.monotonic_s() - session.moved_s
-            if still_s >= watchdog_s:
-                raise LinkDown(f"no step was made for {still_s:.0f} s")
-            await asyncio.wait({task}, timeout=watchdog_s - still_s)
-        task.result()
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-class _Together:
-    """Two endless tasks: awaiting it raises what ended the first; leaving the block ends both."""
-
-    def __init__(self, *jobs: Coroutine[Any, Any, None]) -> None:
-        self._jobs = jobs
-
-    async def __aenter__(self) -> Coroutine[Any, Any, None]:
-        self._tasks = [asyncio.create_task(job) for job in self._jobs]
-        return self._first()
-
-    async def _first(self) -> None:
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)

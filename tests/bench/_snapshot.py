@@ -18,6 +18,8 @@ from sync.log import admitted_now
 from sync.opwire import GENESIS, next_head, pack, parse
 from sync.protocol import FRAME_OPS, Stored
 from sync.replica import Timing
+from sync.snapshot.form import PARTS
+from sync.snapshot.making import make
 from tests.bench.workload import Workload
 from tests.store.sites import SITE_KEY
 from tests.sync.desks import Desk
@@ -37,7 +39,7 @@ _DEADLINE_S = 600.0
 def snapshot(incidents: int = 10_000, still_open: int = 500, runs: int = 3) -> dict[str, Any]:
     """Seconds of the median run: `open_s` until every open incident is on the desk's board, `whole_s` until every
     incident is shown, `ops_s` until every op is here, `proven_s` until every state is proven by them, and `bytes` of
-    the snapshot; `pull` the same by the pull alone. The states of all are compared at the end.
+    both parts; `pull` the same by the pull alone, and the bytes of the ops, which come behind the snapshot too.
     """
     with tempfile.TemporaryDirectory(prefix="tahuri-bench-") as folder:
         place = Path(folder) / "hub"
@@ -51,8 +53,8 @@ def snapshot(incidents: int = 10_000, still_open: int = 500, runs: int = 3) -> d
             told.append(_started(hub, Path(folder) / f"told-{run}", past, ahead=True))
             pulled.append(_started(hub, Path(folder) / f"pulled-{run}", past, ahead=False))
     return {
-        "incidents": incidents, "open": still_open, "ops": past.ops, "runs": runs, **_median(told),
-        "pull": _median(pulled), "target": TARGETS,
+        "incidents": incidents, "open": still_open, "ops": past.ops, "runs": runs, **_median(told), "bytes": past.bytes,
+        "pull": {**_median(pulled), "bytes": past.frames}, "target": TARGETS,
     }  # fmt: skip
 
 
@@ -69,11 +71,16 @@ class _Past:
         self._every = max(1, incidents // still_open)
         work, device = Workload(), Key(bytes(range(32)))
         _enrol(log, work.replica, device)
-        self.ops = 0
+        self.ops = self.frames = 0
         ops = list(self._stored(work, incidents, device))
         for start in range(0, len(ops), FRAME_OPS):
-            log.merge(admitted_now(log, pack_frame(ops[start : start + FRAME_OPS]), log.trust)).result()
-        self.vector, self.digest = log.vector(), log.digest()
+            frame = pack_frame(ops[start : start + FRAME_OPS])
+            self.frames += len(frame)
+            log.merge(admitted_now(log, frame, log.trust)).result()
+        self.vector, self.bytes = log.vector(), 0
+        for part in PARTS:
+            with closing(make(log, part, SystemIds().secret)) as made:
+                self.bytes += made.size
 
     def _stored(self, work: Workload, incidents: int, device: Key) -> Iterator[Stored]:
         head, salt = GENESIS, b""

@@ -60,16 +60,12 @@ def _comes_back(world: World, machine: Machine) -> None:
 
 
 def visit(world: World) -> None:
-    """A desk finds a neighbour on the LAN.
-
-    Not while there are twins: a desk that took one history from a neighbour, and finds the other at the hub, has no way
-    out yet.
-    """
-    if _twins(world):
-        return
+    """A desk finds a neighbour on the LAN; of two that write one replica each may be found by others (S5)."""
     desks = [machine for machine in world.desks if machine.serves]
     if len(desks) > 1:
         guest, host = world.rng.sample(desks, 2)
+        if guest.twin is host:  # nobody looks for a neighbour of its own number
+            return
         guest.spawn(guest.visit(host, 3 + world.rng.random() * 30))
 
 
@@ -98,13 +94,18 @@ def _twins(world: World) -> bool:
 
 
 def restore(world: World) -> None:
-    """A machine's disk is lost, and the copy is put in its place: a record that went back (S5)."""
+    """A machine's disk is lost, and the copy is put in its place: a record that went back (S5).
+
+    Not a hub's while a desk holds another history than it: which of the two it would have then is anybody's guess.
+    """
     if _twins(world):
         return
     names = [name for name in sorted(world.backups) if _whole(world.net.machines[name])]
     if not names:
         return
     machine = world.net.machines[world.rng.choice(names)]
+    if machine.hub and world.parted():
+        return
     folder, held = world.backups.pop(machine.name)
     if not _may_lose(world, machine, held):
         return
@@ -122,7 +123,9 @@ def _whole(machine: Machine) -> bool:
 def wipe(world: World) -> None:
     """A machine's disk is lost, and there is no copy."""
     machine = world.rng.choice(world.staying)
-    if _twins(world) or not _whole(machine) or not _may_lose(world, machine, {}):
+    if _twins(world) or not _whole(machine) or (machine.hub and world.parted()):
+        return
+    if not _may_lose(world, machine, {}):
         return
     machine.stop()
     machine.disk.wipe()
@@ -132,20 +135,20 @@ def wipe(world: World) -> None:
 
 def _may_lose(world: World, machine: Machine, held: dict[Dot, bytes]) -> bool:
     """Whether everything others rely on is somewhere else, too; ops that were here alone are given up."""
-    others: set[Dot] = set(held)
+    others = set(held.items())
     for other in world.staying:
         if other is machine:
             continue
         if other.store is None:
             return False
-        others |= other.raws().keys()
-    alone = machine.raws().keys() - others
-    written = set().union(*(m.written for m in world.machines))
-    if any(dot in written and dot not in machine.written for dot in alone):
+        others |= other.raws().items()
+    alone = machine.raws().items() - others
+    written = set().union(*(m.written.items() for m in world.machines))
+    if any(op in written and op not in machine.written.items() for op in alone):
         return False
-    if any(dot not in written for dot in alone):  # of the roster: not ours to lose
+    if any(op not in written for op in alone):  # of the roster: not ours to lose
         return False
-    for dot in alone:
+    for dot, _ in alone:
         machine.written.pop(dot, None)
     return True
 
@@ -153,6 +156,7 @@ def _may_lose(world: World, machine: Machine, held: dict[Dot, bytes]) -> bool:
 def as_another(machine: Machine) -> None:
     """What a restore does before the first write: a new replica and epoch, old ops signed by the old device (S5)."""
     fresh = machine.ids.replica()
+    machine.others.clear()
     if machine.disk.path.exists():
         db = connect(machine.disk.path, KEY)
         kept = dict(db.execute("select k, v from meta where k in ('replica', 'device')").fetchall())
@@ -197,8 +201,9 @@ def retire(world: World) -> None:
     if device is None:
         return
     for machine in world.machines:
-        for dot in [dot for dot in machine.written if dot[0] == replica and not _had_elsewhere(world, leaving, dot)]:
-            del machine.written[dot]
+        for dot, head in list(machine.written.items()):
+            if dot[0] == replica and not _had_elsewhere(world, leaving, dot, head):
+                del machine.written[dot]
     leaving.gone = True
     leaving.clear()
     entity = device.entity
@@ -214,17 +219,19 @@ def retire(world: World) -> None:
         return
 
 
-def _had_elsewhere(world: World, machine: Machine, dot: Dot) -> bool:
-    others = (other.store for other in world.staying if other is not machine and other.store is not None)
-    return any(store.vector().get(dot[0], 0) >= dot[1] for store in others)
+def _had_elsewhere(world: World, machine: Machine, dot: Dot, head: bytes) -> bool:
+    others = (other for other in world.staying if other is not machine and other.store is not None)
+    return any(other.raws().get(dot) == head for other in others)
 
 
 def clone(world: World) -> None:
     """A desk's disk is copied into a second PC: two machines that write one replica (S5)."""
     desks = [machine for machine in world.desks if machine.serves and not machine.anew]
-    if not desks or _twins(world) or any(machine.visits for machine in desks):
+    if not desks or _twins(world):
         return
     machine = world.rng.choice(desks)
+    assert machine.store is not None
+    world.forked.add(machine.store.replica)
     folder = world._folder / "clone"
     machine.disk.save(folder)
     copy = Machine(f"copy-{len(world.machines)}", world._folder, world.loop, world.net, world.seed, hub=False, up="hub")
@@ -235,6 +242,18 @@ def clone(world: World) -> None:
     world.net.machines[copy.name] = copy
     world.disks[copy.disk.path] = copy.disk
     copy.start()
+    if world.rng.random() < 0.6:  # nothing parts them at once, and others hear of the one that the hub does not
+        world.net.apart.add(frozenset((copy.name, "hub")))
+        for _ in range(3):
+            world.loop.call_later(world.rng.random() * 60, _heard_of, world, copy)
+
+
+def _heard_of(world: World, copy: Machine) -> None:
+    """A desk finds the copy on the LAN."""
+    desks = [machine for machine in world.desks if machine.serves and machine not in (copy, copy.twin)]
+    if desks and copy.serves:
+        guest = world.rng.choice(desks)
+        guest.spawn(guest.visit(copy, 3 + world.rng.random() * 30))
 
 
 def part_twins(world: World) -> None:
@@ -245,6 +264,10 @@ def part_twins(world: World) -> None:
             continue
         told = machine.status.sentence.key in ("hub.other_history", "hub.strange")
         if told and world.rng.random() < 0.3 and apart(machine, world.net.machines["hub"]):
+            for holder in world.staying:
+                if holder is not machine and holder.store is not None:
+                    had = holder.raws()
+                    holder.others |= {dot: head for dot, head in machine.contested.items() if had.get(dot) == head}
             machine.stop()
             machine.disk.wipe()
             as_another(machine)
@@ -253,12 +276,35 @@ def part_twins(world: World) -> None:
             world.outcome.forks += 1
 
 
-def apart(machine: Machine, hub: Machine) -> bool:
-    """What IT finds when it looks: whether the two histories of this replica are two, or something on the way lied."""
-    if hub.store is None or hub.disk.off:
+def take_the_hubs_history(world: World) -> None:
+    """A desk that says it has another history than the hub is made anew by IT, once all else of it is on the hub."""
+    hub = world.net.machines["hub"]
+    for machine in world.desks:
+        if not _whole(machine) or machine.status is None or not machine.status.parted or not world.it_comes:
+            continue
+        out = apart(machine, hub)
+        if out and in_step_but(machine, hub, out) and world.rng.random() < 0.1:
+            machine.stop()
+            machine.disk.wipe()
+            as_another(machine)
+            enrol_anew(world)
+            world.outcome.parted += 1
+
+
+def in_step_but(machine: Machine, hub: Machine, out: set[int]) -> bool:
+    """Whether the hub has all that this machine has and the other way round, these replicas left out."""
+    if machine.store is None or hub.store is None or (not machine.hub and machine.store.unsent() != (0, None)):
         return False
+    one, other = machine.store.vector(), hub.store.vector()
+    return all(one.get(replica) == other.get(replica) for replica in (one.keys() | other.keys()) - out)
+
+
+def apart(machine: Machine, hub: Machine) -> set[int]:
+    """What IT finds when it looks: of which replicas the two have other histories, if nothing on the way lied."""
+    if hub.store is None or hub.disk.off or machine.store is None:
+        return set()
     known = hub.raws()
-    return any(known.get(dot, head) != head for dot, head in machine.raws().items())
+    return {dot[0] for dot, head in machine.raws().items() if known.get(dot, head) != head}
 
 
 def _united(machine: Machine, other: Machine) -> None:

@@ -60,6 +60,8 @@ class Machine:
         self.twin: Machine | None = None
         """Another machine that writes the same replica; what either writes meanwhile is `contested`."""
         self.contested: dict[Dot, bytes] = {}
+        self.others: dict[Dot, bytes] = {}
+        """Of a history that another machine's took the place of, what lay here, too: it is to stay."""
         self.status: LinkStatus | None = None
         self.faults: list[str] = []
         self.crashes = self.life = self.visits = 0

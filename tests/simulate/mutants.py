@@ -165,9 +165,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         Edit(f"{_SESSION}._pull", "self._fruitless = 0", "self._fruitless = 0; cursor.update(page.vector)"),
     )),
     Mutant("restored_hub_not_noticed", (
-        Edit(f"{_SESSION}._learn", "peer.vector = vector",
-             "old = peer.vector; peer.vector = vector = {r: max(vector.get(r, 0), old.get(r, 0))"
-             " for r in {*vector, *old}}"),
+        Edit(f"{_SESSION}._learn", "peer.learn(vector)",
+             "old = peer.vector; vector = {r: max(vector.get(r, 0), old.get(r, 0))"
+             " for r in {*vector, *old}}; peer.learn(vector)"),
     )),
     Mutant("order_by_replica", (
         Edit("workstation.store.reads:_lacking", "order by op.n limit ?", "order by op.replica, op.seq limit ?"),
@@ -196,6 +196,19 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     )),
     Mutant("fork_of_equal_length_not_noticed", (
         Edit("sync.serve:Service._same_history", "if asked.head and seq", "if False and seq"),
+    )),
+    Mutant("parted_replica_pushed_again", (
+        Edit(f"{_SESSION}._next", "self._peer.left_out", "set()"),
+    )),
+    Mutant("parted_replica_pulled_again", (
+        Edit(f"{_SESSION}._pull", "out = sorted(self._peer.left_out)", "out = []"),
+    )),
+    Mutant("altered_taken_for_another_history", (
+        Edit("sync.replica.parting:shared", "elif not found or low == before:\n            return None",
+             "else:\n            return low"),
+    )),
+    Mutant("other_history_not_said", (
+        Edit("sync.replica.report:Reporter._parted", "sorted(self._peer.parted)", "[]"),
     )),
     Mutant("clock_forgets_what_it_saw", (
         Edit("workstation.store.identity:newest_stamp", "or not skewed(op.hlc, now_ms)", "or False"),

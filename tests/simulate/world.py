@@ -45,6 +45,8 @@ class Outcome(Struct):
     divergent: int = 0
     wrong: list[str] = field(default_factory=list)
     forks: int = 0
+    parted: int = 0
+    """Desks that took another history of a copied disk than the hub has: made anew, or so to the end."""
     mischief: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -75,6 +77,10 @@ class World:
             self.machines.append(self._machine("central", hub=True, up=""))
         self.machines += [self._machine(name, hub=False, up="hub") for name in names]
         self.net.machines = {machine.name: machine for machine in self.machines}
+        self.forked: set[int] = set()
+        """Replicas that two machines wrote once."""
+        self.it_comes = rng.random() < 0.5
+        """Whether desks with another history than the hub are made anew before the end."""
         self.newer = rng.choice(names) if rng.random() < 0.3 else ""
 
     def _machine(self, name: str, *, hub: bool, up: str) -> Machine:
@@ -93,6 +99,12 @@ class World:
     @property
     def staying(self) -> list[Machine]:
         return [machine for machine in self.machines if not machine.gone]
+
+    def parted(self) -> dict[str, set[int]]:
+        """The machines that have another history of some replica than the hub, and of which."""
+        hub = self.net.machines["hub"]
+        found = {m.name: disasters.apart(m, hub) for m in self.staying} if self.forked else {}
+        return {name: replicas for name, replicas in found.items() if replicas}
 
     # --- the run
     async def play(self) -> Outcome:
@@ -124,6 +136,7 @@ class World:
             self._look()
             rng.choices(acts, weights)[0](self)
             disasters.part_twins(self)
+            disasters.take_the_hubs_history(self)
             self._look()
             await asyncio.sleep(rng.expovariate(1 / pace_s))
 
@@ -153,6 +166,7 @@ class World:
                     machine.start()
             disasters.enrol_anew(self)
             disasters.part_twins(self)
+            disasters.take_the_hubs_history(self)
             await asyncio.sleep(1)
             if self._in_step():
                 break
@@ -161,17 +175,15 @@ class World:
         self._judge()
 
     def _in_step(self) -> bool:
-        stores = [machine.store for machine in self.staying]
-        if any(store is None for store in stores):
-            return False
-        vectors = [store.vector() for store in stores if store]
-        if any(vector != vectors[0] for vector in vectors):
+        hub, parted = self.net.machines["hub"], self.parted()
+        if not all(disasters.in_step_but(m, hub, parted.get(m.name, set())) for m in self.staying):
             return False
         # Two histories of one replica may be equally long: then all looks well until somebody is told.
-        hub = self.net.machines["hub"]
-        if any(machine.twin is not None and disasters.apart(machine, hub) for machine in self.staying):
+        if any(machine.twin is not None and machine.name in parted for machine in self.staying):
             return False
-        return all(m.hub or m.store is None or m.store.unsent() == (0, None) for m in self.staying)
+        # Whoever has another history to the end says so; where IT comes, nobody has.
+        told = [m.status is not None and bool(m.status.parted) for m in self.staying if m.name in parted]
+        return all(told) and not (told and self.it_comes)
 
     def _blocked(self) -> None:
         for machine in self.staying:
@@ -192,12 +204,19 @@ class World:
             outcome.wrong += machine.faults
             expected |= machine.written
         outcome.acked = len(expected)
+        parted = self.parted()
+        outcome.parted += len(parted)
         for machine in self.staying:
-            had = machine.raws()
-            missing = [dot for dot, head in expected.items() if had.get(dot) != head]
+            had, out = machine.raws(), parted.get(machine.name, set())
+            missing = [dot for dot, head in expected.items() if had.get(dot) != head and dot[0] not in out]
+            missing += [dot for dot, head in machine.others.items() if had.get(dot) != head]
             outcome.lost += len(missing)
             outcome.wrong += [f"{machine.name} lacks {dot}" for dot in missing[:3]]
         records = {machine.name: Record(machine.store) for machine in self.staying if machine.store}
+        for name in parted:
+            record = records.pop(name)
+            found = checks.chains_hold(record) + checks.void_stays_void(record, self.known)
+            outcome.wrong += [f"{name}: {what}" for what in found]
         self._compare(records)
         for name, record in records.items():
             found = checks.void_stays_void(record, self.known) + checks.erased_is_gone(record)
@@ -205,7 +224,8 @@ class World:
         record = records[self.rng.choice(sorted(records))]
         for found in (
             checks.states_follow_from_ops(record, self.rng), checks.rivals_are_kept(record),
-            checks.chains_hold(record), checks.closes_cascade(record), checks.delivery_is_causal(record),
+            checks.chains_hold(record), checks.closes_cascade(record),
+            checks.delivery_is_causal(record, self.forked),
             checks.stamps_are_causal(record) if self.mild else [],
         ):  # fmt: skip
             outcome.wrong += found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from sync.protocol import PARTED_AS
 from tests.store.backs import PAGE, files, journal, pages_of, recover, scramble, sound
 from tests.store.centre import HUB, NOW, Place, a_hub, dots, give, join, noted, opened, sync
 from tests.store.desks import KEY, rows
@@ -15,9 +17,54 @@ from tests.waiting import wait_until
 from workstation import bringback
 from workstation.bringback import NotBroughtBack
 from workstation.domain.hlc import HandClock
+from workstation.domain.ids import SeededIds
 from workstation.store import Store, accesslog, outbox
 from workstation.store.accesslog import Line
+from workstation.store.cipher import connect
 from workstation.store.errors import StoreDamaged
+
+
+@pytest.mark.promise("S5")
+def test_a_whole_record_with_another_history_than_the_hub_is_made_anew_with_the_hubs_and_keeps_the_other_file(
+    tmp_path: Path, place: Place, clock: HandClock
+) -> None:
+    other = Place(tmp_path / "other", clock, seed=5, number=1)
+    with a_hub(tmp_path, clock) as hub:
+        with place.open() as desk:
+            join(hub, desk)
+            with other.open() as one:
+                join(hub, one)
+                incident, replica = opened(one, "AMB-1-0001"), one.replica
+                sync(one, hub)
+                shared = one.vector()[replica]
+            sync(desk, hub)
+            shutil.copytree(other.folder, tmp_path / "copy")
+            with Place(tmp_path / "copy", clock, seed=6, number=1).open() as copy:
+                noted(copy, incident, 4, "di PC yang disalin")
+                give(copy, desk)
+                held = dots(copy)
+            with other.open() as one:
+                noted(one, incident, 2, "di PC yang asli")
+                sync(one, hub)
+            noted(desk, opened(desk), 3, "belum terkirim")
+            digest, unsent = desk.digest(), desk.unsent()[0]
+        nothing = bringback.recover(place.settings, (), (), clock, SeededIds(70, clock))
+        assert nothing is None, "whole, and nobody has said that the hub has another history"
+        with place.open() as desk:
+            desk.keep(PARTED_AS, json.dumps({replica: shared}).encode()).result(20)
+        back = recover(place)
+        assert back.aside is not None
+        aside = connect(back.aside, KEY)
+        assert held <= set(aside.execute("select replica, seq from op").fetchall()), "the other history is kept"
+        aside.close()
+        with place.open() as desk:
+            assert desk.vector()[replica] == shared and desk.unsent()[0] == unsent
+            join(hub, desk)
+            sync(desk, hub)
+            assert desk.digest() == hub.digest() != digest and desk.vector() == hub.vector()
+            assert desk.unsent() == (0, None) and desk.kept(PARTED_AS) is None
+            sound(desk)
+        assert bringback.recover(place.settings, (), (), clock, SeededIds(71, clock)) is None
 
 
 @pytest.mark.promise("D5", "S5")

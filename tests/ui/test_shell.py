@@ -156,6 +156,10 @@ def test_the_bar_says_what_is_not_on_the_server_and_never_lies_green(screen: Scr
     screen.bridge.tell_link(LinkStatus("up", now, now, "hub", 0, None, 12, arriving=40))
     screen.until(lambda: "arsip" in word.text)
     assert word.text == "Server terhubung · Menerima arsip 40 %, catatan menyusul · 0 belum terkirim"
+    screen.bridge.tell_link(LinkStatus("up", now, now, "hub", 0, None, 12, parted=("Meja 1",)))
+    screen.until(lambda: "riwayat" in word.text)
+    assert word.text == "Server terhubung · dua riwayat Meja 1 · 0 belum terkirim"
+    assert word.token == "amber", "a desk whose calls do not come here is no small thing"
     screen.bridge.tell_link(LinkStatus("up", now, now, "hub", 0, None, 61_000))
     screen.until(lambda: screen.window.status.w_clock.isVisible())
     assert "61 s" in screen.window.status.w_clock.text

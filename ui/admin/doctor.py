@@ -78,6 +78,7 @@ def of_link(link: LinkStatus) -> list[Finding]:
     """The server, and this machine's clock against it."""
     at = figures.wall(link.since_at, seconds=False) if link.since_at else tr("link.never")
     state = {"up": GOOD, "off": LOOK, "down": LOOK, "refused": BAD}.get(link.state, LOOK)
+    state = LOOK if link.parted and state == GOOD else state
     words = tr("doctor.no_server") if link.state == "off" else tr(f"link.server_{link.state}", at=at)
     server = f"{figures.plain(link.through)} {words}".strip()
     sentence = f"{server}. {figures.plain(said(link.sentence))}" if link.sentence and state != GOOD else server

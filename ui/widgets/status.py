@@ -159,6 +159,9 @@ class StatusBar(QStatusBar):
         else:
             parts.append(tr("status.off"))
             icon = "server-off"
+        if link.parted:
+            parts.append(tr("status.parted", names=figures.plain(", ".join(link.parted), 40)))
+            token = "red" if token == "red" else "amber"
         waiting = tr("status.unsent", n=link.unsent)
         if link.unsent and link.oldest_unsent_at is not None:
             oldest = max(0, self.now_ms - link.oldest_unsent_at) / 1000

@@ -304,7 +304,8 @@ class LinkStatus(Struct, frozen=True):
 
     `state`: up, down, off (no hub set), refused (`sentence` says why and what to do). `beside` are the desks reached
     directly while the hub is not, `elsewhere` how many of the unsent ops one of them has on disk. `arriving`: how much
-    of the hub's record is here, percent, while much of it is still to come; None = next to nothing.
+    of the hub's record is here, percent, while much of it is still to come; None = next to nothing. `parted` names the
+    desks of which the hub has another history than this one: of those nothing is exchanged (promise S5).
     """
 
     state: str
@@ -318,6 +319,7 @@ class LinkStatus(Struct, frozen=True):
     beside: tuple[str, ...] = ()
     elsewhere: int = 0
     arriving: int | None = None
+    parted: tuple[str, ...] = ()
 
 
 class AttachmentRow(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -125,6 +125,17 @@ def salts(db: Connection, wanted: Iterable[tuple[int, Uid]]) -> dict[tuple[int, 
     pairs = set(wanted)
     kept = states(db, [uid for uid in {uid for _, uid in pairs}])
     return {(r, uid): salt for r, uid in pairs if uid in kept and (salt := kept[uid].salt(r))}
+
+
+def heads_at(db: Connection, wanted: Mapping[int, Collection[int]]) -> dict[int, dict[int, bytes]]:
+    """The hash of each replica's chain at these seqs, those that are not here left out."""
+    found: dict[int, dict[int, bytes]] = {}
+    for replica, seqs in wanted.items():
+        for seq in seqs:
+            row = db.execute("select head from op where replica = ? and seq = ?", [replica, seq]).fetchone()
+            if row is not None:
+                found.setdefault(replica, {})[seq] = bytes(row[0])
+    return found
 
 
 def digest(db: Connection) -> bytes:

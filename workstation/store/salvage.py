@@ -89,6 +89,11 @@ class Salvage:
         access = self._ask("select at, person, role, view, about, rows, why from access order by n")
         return Source(acked, devices, kept, [Line(*row) for row in access or []])
 
+    def kept(self, name: str) -> bytes | None:
+        """A value that is kept beside the ops, None where there is none, or none that can be read."""
+        found = self._ask("select v from meta where k = ?", [name]) if self.readable else None
+        return bytes(found[0][0]) if found else None
+
     def close(self) -> None:
         """Let go of the file."""
         if self._db is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -244,6 +244,10 @@ class Store:
         with self._gate:
             return dict(self._ledger.vector), dict(self._ledger.heads)
 
+    def heads_at(self, wanted: Mapping[int, Collection[int]]) -> dict[int, dict[int, bytes]]:
+        """The hash of each replica's chain at these seqs, as far as they are held. Waits for the disk."""
+        return self._peers.ask(lambda db: reads.heads_at(db, wanted))
+
     def page(self, vector: Vector, limit: int, replicas: Collection[int] | None = None) -> list[Stored]:
         """Ops a peer with this vector lacks, in the order they arrived here, up to where all are sealed.
 
@@ -267,7 +271,7 @@ class Store:
         pending = self.write(lambda tx: tx.append(kind, entity, body, person, signer=signer))
 
         def pass_on(done: Future[Written[Dot]]) -> None:
-            if error := done.exception():
+            if (error := done.exception()) is not None:
                 future.set_exception(error)
             else:
                 future.set_result(done.result().value)
@@ -312,19 +316,13 @@ class Store:
         return self._peers.ask(lambda db: reads.unsent(db, self.replica))
 
     def acked(self, vector: Vector) -> Future[Changes]:
-        """Note what the hub has on disk, as it says; less than before when the hub went back.
-
-        Changes: rows now sent.
-        """
+        """Note what the hub has on disk, as it says; less when it went back. Changes: rows now sent."""
         if self._outbox is not None:
             self._outbox.acked(vector)
         return self._writer.beside(lambda tx: acknowledge(tx.db, vector, self.replica) | tx.settle(vector))
 
     def authored(self) -> list[int]:
-        """The replicas whose ops are this desk's to send: its own, and former ones of which something is unsent.
-
-        Waits for the disk.
-        """
+        """The replicas whose ops are its own to send: this one, former ones with unsent ops. Waits for the disk."""
         return [self.replica, *self._peers.ask(former.load)]
 
     def told_beside(self, vector: Vector) -> Future[Changes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Self, TypeVar
@@ -22,11 +22,13 @@ from sync.frame import sealing
 from sync.hub.log.pg import opening
 from sync.hub.log.pg.connection import Database, away, connect
 from sync.hub.log.pg.folding import Foldings
+from sync.hub.log.pg.identity import Wrote
 from sync.hub.log.pg.listening import Listening
 from sync.hub.log.pg.readers import Readers
 from sync.hub.log.pg.search import Follower, find
 from sync.hub.log.pg.turn import Believed, Known, look
 from sync.hub.log.pg.writer import Act, Arrival, Note, Writer
+from sync.log import LogAway
 from sync.protocol import Admitted, Stored, Vector
 from workstation.domain.changes import Changes
 from workstation.domain.hlc import Clock, Hlc
@@ -46,9 +48,12 @@ examine, shown, name_of, tells_secret = opening.examine, opening.shown, opening.
 class PostgresLog:
     """An open log. Made by `open_log`; every method may be called from any thread."""
 
-    def __init__(self, url: str, key: bytes, *, clock: Clock, ids: Ids, site: str, shelf: Shelf) -> None:
-        self._url, self.shelf = url, shelf
-        self._identity = opening.prepare(url, key, ids)
+    def __init__(
+        self, url: str, key: bytes, *, clock: Clock, ids: Ids, site: str, shelf: Shelf, wrote: Wrote
+    ) -> None:  # fmt: skip
+        self._url, self.shelf, self._wrote = url, shelf, wrote
+        self._identity = opening.prepare(url, key, ids, wrote)
+        self._went_back = False
         self._author = Author(self._identity.replica, site, clock, ids, Hlc(clock))
         self._gate = threading.Lock()
         self._listeners: list[Callable[[Changes], None]] = []
@@ -112,6 +117,10 @@ class PostgresLog:
         ledger = self._known.ledger
         return dict(ledger.vector), dict(ledger.heads)
 
+    def heads_at(self, wanted: Mapping[int, Collection[int]]) -> dict[int, dict[int, bytes]]:
+        """The hash of each replica's chain at these seqs, as far as they are held."""
+        return self.read(lambda db: reads.heads_at(db, wanted))
+
     def trust(self) -> Trust:
         """Whom this log believes, as of the last commit."""
         return self._known.trust
@@ -171,7 +180,7 @@ class PostgresLog:
         self, kind: str, entity: Uid, body: Body, *, person: Uid = NOBODY, signer: Signer | None = None
     ) -> Future[Dot]:
         """Write one op of this hub. Raises in the result what `Tx.append` raises, and LogAway."""
-        act = Act(lambda tx: tx.append(kind, entity, body, person, signer=signer), [entity], Future())
+        act = Act(lambda tx: self._next(tx).append(kind, entity, body, person, signer=signer), [entity], Future())
         self._writer.submit(act)
         return act.future
 
@@ -288,8 +297,19 @@ class PostgresLog:
             return self._learn(known)
         log.warning("the database holds less than it did: it was restored, and desks bring back what it lost")
         with self._gate:
+            # Ops of our own that are gone: their numbers are not to be given again, a start finds others.
+            self._went_back |= self._own(known) < self._own(self._known)
             self._known = known
         return True
+
+    def _own(self, known: Known) -> int:
+        return known.ledger.vector.get(self.replica, 0)
+
+    def _next(self, tx: Tx) -> Tx:
+        """For an op of this hub's own. Raises LogAway where its numbers are not its own any more."""
+        if self._went_back:
+            raise LogAway("the database was restored while this hub ran: start it again, it takes a new number")
+        return tx
 
     def _learn(self, known: Known) -> bool:
         """Keep the later of two moments; whether this is the later one."""
@@ -297,6 +317,7 @@ class PostgresLog:
             if known.moment <= self._known.moment:
                 return False
             self._known = known
+        self._wrote.note(self.replica, self._own(known))
         self._follower.follow(known.n)
         return True
 
@@ -311,15 +332,22 @@ class PostgresLog:
 
 
 def open_log(
-    url: str, key: bytes, *, clock: Clock, ids: Ids, site: str, attachments: Path | None = None
+    url: str,
+    key: bytes,
+    *,
+    clock: Clock,
+    ids: Ids,
+    site: str,
+    attachments: Path | None = None,
+    wrote: Path | None = None,
 ) -> PostgresLog:
     """Open the hub's log, or make its tables. Raises `LogRefused`.
 
     `attachments` is the folder of the files its ops name, one for all processes on the database; None = one named after
-    the database, where the process was started.
+    the database, where the process was started. The file `wrote` keeps how far it has written.
     """
     shelf = Shelf(attachments or Path(f"{name_of(url)}.attachments"))
-    return PostgresLog(url, key, clock=clock, ids=ids, site=site, shelf=shelf)
+    return PostgresLog(url, key, clock=clock, ids=ids, site=site, shelf=shelf, wrote=Wrote(wrote))
 
 
 def _channel(db: Database) -> str:

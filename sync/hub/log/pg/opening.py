@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
-from msgspec import Struct
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Ping
 
 from sync.hub.log import LogRefused
 from sync.hub.log.pg.connection import Database, connect
+from sync.hub.log.pg.identity import Identity, Wrote, identity
 from sync.hub.log.pg.schema import STEP_TABLE, STEPS, TABLES
 from workstation.domain.ids import Ids
-from workstation.signing import Key
 
 OLDEST: Final = 14
 """Of older servers none was tried; PostgreSQL itself has given them up."""
 _LOCK: Final = 0x7461_6875
 """Advisory lock under which tables are made: two hubs may start at once."""
-_LABEL: Final = b"tahuri hub device 1\0"
 _EXAMPLE: Final = "tahuri"
-_SALT_BYTES: Final = 32
-_EPOCH_BYTES: Final = 16
-
-
-class Identity(Struct, frozen=True):
-    """Who the hub of this database is: the same for every process that serves it."""
-
-    replica: int
-    device: Key
-    epoch: bytes
 
 
 def examine(url: str) -> bool:
@@ -48,10 +34,10 @@ def examine(url: str) -> bool:
         db.close()
 
 
-def prepare(url: str, key: bytes, ids: Ids) -> Identity:
-    """Make the tables the database lacks, and the hub's identity where it has none. Raises LogRefused.
+def prepare(url: str, key: bytes, ids: Ids, wrote: Wrote) -> Identity:
+    """Make the tables the database lacks, and the hub's identity where it has none, or was restored.
 
-    The device's key is made of `key` and something in the database: neither alone can speak as the hub.
+    Raises LogRefused.
     """
     db = _connected(url)
     try:
@@ -59,9 +45,9 @@ def prepare(url: str, key: bytes, ids: Ids) -> Identity:
         db.execute("begin")
         db.execute("select pg_advisory_xact_lock(?::int, hashtext(current_schema()))", [_LOCK])
         _migrate(db)
-        identity = _identity(db, url, key, ids)
+        found = identity(db, shown(url), key, ids, wrote)
         db.execute("commit")
-        return identity
+        return found
     except errors.InsufficientPrivilege as error:
         raise LogRefused(
             f"{shown(url)}: the role {_role(db)} may not make tables there ({_words(error)}); "
@@ -179,28 +165,3 @@ def _migrate(db: Database) -> None:
             for statement in step.statements:
                 db.execute(statement)
             db.execute("insert into step (name) values (?)", [step.name])
-
-
-def _identity(db: Database, url: str, key: bytes, ids: Ids) -> Identity:
-    sql = "select k, v from meta where k in ('replica', 'epoch', 'device', 'salt')"
-    kept: dict[str, bytes] = dict(db.execute(sql).fetchall())
-    if not kept:
-        salt = ids.secret(_SALT_BYTES)
-        kept = {
-            "replica": ids.replica().to_bytes(4, "big"),
-            "epoch": ids.secret(_EPOCH_BYTES),
-            "device": _device(key, salt).public,
-            "salt": salt,
-        }
-        db.executemany("insert into meta (k, v) values (?, ?)", list(kept.items()))
-    device = _device(key, kept["salt"])
-    if device.public != kept["device"]:
-        raise LogRefused(
-            f"{shown(url)}: the key file is not that of the hub that made this database; "
-            "bring a copy of it, and name it with --key-file"
-        )
-    return Identity(int.from_bytes(kept["replica"], "big"), device, kept["epoch"])
-
-
-def _device(key: bytes, salt: bytes) -> Key:
-    return Key(hmac.new(key, _LABEL + salt, hashlib.sha256).digest())
