@@ -175,7 +175,8 @@ class Session:
             self._reporter.become("up")
             if not await self._files.step():  # text first: after each piece it is its turn again (promise S12)
                 await self._rest()
-            if self._clock.monotonic_s() - greeted_s >= (self._timing.greet_s if self._hears else self._timing.poll_s):
+            poll_s, greet_s = self._timing.poll_s, self._timing.greet_s
+            if self._clock.monotonic_s() - greeted_s >= (max(poll_s, greet_s) if self._hears else poll_s):
                 await self._greet()
                 greeted_s = self._clock.monotonic_s()
 

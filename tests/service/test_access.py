@@ -49,6 +49,7 @@ def test_views_marked_in_the_table_are_logged_and_no_others(lead: Desk) -> None:
     now = lead.clock.now_ms()
     given = {
         "incident": (b"x" * 16,), "call": (b"x" * 16,), "at_ring": (b"x" * 16, "1", now), "board": (now,),
+        "attachments": (b"x" * 16,), "attachment": (b"x" * 16,),
         "abandoned": (now,), "calls_and_abandoned": (now,), "earlier_calls": ("1", now), "queue": (now,),
         "search": ("x", lambda _word: (), lambda: False),
         "shift": (now,), "desks": (now,), "due": (now, RetentionSettings()),

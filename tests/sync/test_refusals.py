@@ -339,3 +339,20 @@ def test_an_op_the_hub_refuses_is_named_with_its_reason_and_the_ones_before_it_a
     hub.door.open()
     desk.told(state="up", unsent=0, deadline_s=20)
     assert desk.store.read(travelled).result().row(far.refused) is Sync.SERVER
+
+
+@pytest.mark.promise("S4")
+def test_a_desk_without_a_stream_asks_often_and_one_with_it_seldom(desk: Desk, log: Store) -> None:
+    timing = replace(QUICK, poll_s=0.2, greet_s=600)
+    with HubThread(log, Limits(heartbeat_s=0.3)) as hub:
+        hub.door.answer("/v1/events", refusal(503))
+        desk.connect(hub.url, timing=timing)
+        wait_until(lambda: hub.door.seen["/v1/hello"] >= 3, 20, what="it asks although nothing happens")
+        desk.disconnect()
+        hub.door.open()
+        desk.connect(hub.url, timing=timing)
+        wait_until(lambda: hub.door.seen["/v1/events"] and desk.store.unsent() == (0, None), 20)
+        before, mark = hub.door.seen["/v1/hello"], len(desk.statuses)
+        wait_until(lambda: len({status.last_contact_at for status in desk.statuses[mark:]}) >= 5, 20, what="beats")
+        assert hub.door.seen["/v1/hello"] <= before + 1
+        desk.disconnect()

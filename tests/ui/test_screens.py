@@ -30,6 +30,7 @@ SHOWN = {
     "gate": ("desk", "00:06"),
     "prank": ("desk", "saluran tetap terbuka"),
     "in_call": ("desk", "Beri tahu 4 instansi"),
+    "attached": ("desk", "Lampiran"),
     "link_down": ("desk", "Tanpa panggilan. Setiap isian tersimpan sendiri."),
     "unsent": ("unsent", "Arti tanda"),
     "lead": ("shift", "Beda nilai"),

@@ -163,6 +163,7 @@ class AttachmentsPanel(Panel):
         self.dialog: QFileDialog | None = None
         self._place = QDir.homePath()
         self._said = self._trouble = NOTHING
+        self._opening = 0
         self.model = AttachmentModel(self)
         self.list = AttachmentList(self)
         self.list.setModel(self.model)
@@ -217,7 +218,7 @@ class AttachmentsPanel(Panel):
         if self.view is None or self.view.row.uid != about:
             return
         self.model.show(rows)
-        moving = any(row.place in ("waiting", "coming") for row in rows)
+        moving = self._opening > 0 or any(row.place in ("waiting", "coming") for row in rows)
         if moving != self._timer.isActive():
             self._timer.start() if moving else self._timer.stop()
         self._trouble = next((row.trouble for row in rows if row.trouble), NOTHING)
@@ -282,10 +283,12 @@ class AttachmentsPanel(Panel):
         if n < len(self.model.rows):
             self._tell(NOTHING)
             future = attachments.open_file(self.desk, self.model.rows[n].uid)
-            self.bridge.ask(future, self._opened, self._failed)
+            self._opening += 1
+            self.bridge.ask(future, self._opened, self._not_opened)
             self._timer.start()
 
     def _opened(self, path: object) -> None:
+        self._opening -= 1
         self.refresh()
         if not self.open_outside(cast("Path", path)):
             self._tell(attachments.NO_VIEWER)
@@ -293,6 +296,10 @@ class AttachmentsPanel(Panel):
     def open_outside(self, path: Path) -> bool:
         """Hand a file to the system; whether it knew what to do with it."""
         return QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+
+    def _not_opened(self, error: BaseException) -> None:
+        self._opening -= 1
+        self._failed(error)
 
     def _failed(self, error: BaseException) -> None:
         self.refresh()
