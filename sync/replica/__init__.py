@@ -7,7 +7,7 @@ It wakes itself after each commit of the store. Nothing of HTTP is imported befo
 """
 
 from sync.replica.neighbours import Lan
-from sync.replica.session import Timing
+from sync.replica.timing import Timing
 from sync.replica.worker import Replica
 
 __all__ = ["Lan", "Replica", "Timing"]

@@ -23,7 +23,8 @@ from sync.protocol import ProtocolError
 from sync.replica.faults import LinkFault
 from sync.replica.peer import Peer
 from sync.replica.report import Reporter
-from sync.replica.session import Asker, Session, Timing
+from sync.replica.session import Asker, Session
+from sync.replica.timing import Timing
 from sync.replica.together import watched
 from workstation.domain.hlc import Clock
 

@@ -26,7 +26,7 @@ class Peer(Struct):
     told: int = 0  # how many ops its newest event counted
     stale: bool = True  # it may hold more than `vector` says, and did not say how many
     settled: bool = False  # this session came into step with it
-    batch: int = BATCH
+    batch: int = BATCH  # ops a frame has at most, either way
     piece: int = PIECE  # bytes of an attachment at once, as the wire carries in about a second
     last_contact_at: int | None = None
     offset_ms: int | None = None
@@ -90,7 +90,7 @@ class Peer(Struct):
         self.stale, self.told = False, 0
 
     def shrink(self) -> bool:
-        """Halve the batch after a 413; false when it can't get smaller."""
+        """Halve the batch after one that was too large, or too slow; false when it can't get smaller."""
         self._good = 0
         if self.batch <= 1:
             return False
@@ -98,7 +98,7 @@ class Peer(Struct):
         return True
 
     def grow(self) -> None:
-        """Let the batch come back slowly after pushes that went through."""
+        """Let the batch come back slowly after frames that went through."""
         self._good += 1
         if self._good >= _GROW_AFTER and self.batch < BATCH:
             self.batch, self._good = min(BATCH, self.batch * 2), 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -21,6 +21,7 @@ from sync.replica import parting
 from sync.replica.faults import LinkDown, Refused, Strange
 from sync.replica.files import Files
 from sync.replica.peer import Peer
+from sync.replica.timing import Timing
 from sync.replica.together import Together
 from sync.snapshot.taking import Hub, Taking
 from workstation.domain.hlc import Clock
@@ -32,24 +33,15 @@ log = logging.getLogger("sync")
 _CORRECTIONS: Final = 3
 """How often in a row a peer may correct our idea of its vector before that counts as a fault."""
 _NO_PLACE: Final = 503
+_EASILY: Final = 4
+"""A frame that takes less than this part of the time it has may be followed by longer ones."""
 _Push = tuple[Sequence[protocol.Stored], bytes]
 """Ops, and the frame that carries them."""
 _NOTHING: Final[_Push] = ((), b"")
 _CONTENT: Final = (400, 403, 413, 422)
 """Refusals of what was sent, not of who sent it or when."""
-
-
-class Timing(Struct, frozen=True):
-    """How the loop paces itself, seconds."""
-
-    retry_least_s: float = 0.25
-    retry_most_s: float = 15.0
-    steady_s: float = 5.0  # a session that lasted so long starts the back-off afresh
-    poll_s: float = 30.0  # without the peer's stream, greet again this often
-    greet_s: float = 300.0  # with it, even when nothing seems to have happened
-    answer_s: float = 15.0
-    watchdog_s: float = 60.0
-    report_s: float = 0.1  # least time between two reports
+_TOO_SLOW: Final = 408
+_A = TypeVar("_A", protocol.Ack, protocol.Page)
 
 
 class Told(Protocol):
@@ -123,19 +115,12 @@ class Session:
         compare = own == peer.vector and own != peer.verified and not peer.parted
         digest = await asyncio.to_thread(self._log.digest) if compare else b""
         sent_at, started_s = self._clock.now_ms(), self._clock.monotonic_s()
-        welcome = await self._link.hello(
-            protocol.Hello(
-                self._link.spoken,
-                self._asker.site,
-                self._asker.desk,
-                self._log.replica,
-                {replica: seq for replica, seq in own.items() if replica not in peer.parted},
-                digest,
-                peer.epoch,
-                sent_at,
-                heads.get(self._log.replica, b""),
-            )
-        )
+        said = {replica: seq for replica, seq in own.items() if replica not in peer.parted}
+        hello = protocol.Hello(
+            self._link.spoken, self._asker.site, self._asker.desk, self._log.replica, said, digest, peer.epoch, sent_at,
+            heads.get(self._log.replica, b""),
+        )  # fmt: skip
+        welcome = await self._link.hello(hello)
         round_trip_ms = (self._clock.monotonic_s() - started_s) * 1000
         peer.offset_ms = round(welcome.now_ms - sent_at - round_trip_ms / 2)
         peer.heartbeat_s = min(max(welcome.heartbeat_s, 0.05), 60.0)
@@ -207,7 +192,9 @@ class Session:
         if not ops:
             return False
         try:
-            ack, self._prepared = await asyncio.gather(self._link.push(frame), self._prepare(ops))
+            ack, self._prepared = await asyncio.gather(
+                self._carried(lambda: self._link.push(frame)), self._prepare(ops)
+            )
         except Refused as refusal:
             await self._corrected(refusal, ops)
             return True
@@ -216,8 +203,19 @@ class Session:
         if not peer.holds({stored.replica: stored.seq for stored in ops}):
             raise Strange("the peer acknowledged a push without what was pushed")
         self._corrections = 0
-        peer.grow()
         return True
+
+    async def _carried(self, way: Callable[[], Awaitable[_A]]) -> _A:
+        """A frame's way over the wire. What does not get through in time never would: the next one is half as long."""
+        began_s = self._clock.monotonic_s()
+        try:
+            answer = await way()
+        except (LinkDown, asyncio.CancelledError):  # the latter is the watchdog's word
+            self._peer.shrink()
+            raise
+        if self._clock.monotonic_s() - began_s < self._timing.answer_s / _EASILY:
+            self._peer.grow()
+        return answer
 
     async def _prepare(self, ops: Sequence[protocol.Stored]) -> _Push:
         """What comes behind these ops, made ready while they are on their way: else one end waits for the other.
@@ -253,6 +251,8 @@ class Session:
             return
         if refusal.said.error == protocol.STRANGER and self._strange(refusal.said.replica):
             return
+        if refusal.status == _TOO_SLOW and self._peer.shrink():
+            return
         if refusal.status in _CONTENT and refusal.said.error != protocol.RETIRED:
             if self._peer.shrink():
                 return
@@ -273,7 +273,8 @@ class Session:
             return False
         self._peer.asked()
         out = sorted(self._peer.left_out)
-        page = await self._link.pull(protocol.Pull(own, scope=self._asker.site, salts=self._salts, without=out))
+        asked = protocol.Pull(own, self._peer.batch, self._asker.site, self._salts, out)
+        page = await self._carried(lambda: self._link.pull(asked))
         self._same_epoch(page.epoch)
         await self._learn(page.vector)
         if not page.frame:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -73,7 +75,11 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
     async def aclose(self) -> None:
-        # The goodbye of TLS is not waited for: a peer that is gone never says it.
+        # The goodbye of TLS is not waited for: a peer that is gone never says it. What is still on its way to a slow
+        # one is dropped, or it would hold up what comes behind.
+        with contextlib.suppress(OSError):
+            sock = self._writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
     def get_extra_info(self, info: str) -> Any:

@@ -17,7 +17,8 @@ from sync.replica.faults import LinkFault, Unenrolled
 from sync.replica.neighbours import Lan, Neighbours
 from sync.replica.peer import Peer
 from sync.replica.report import Reporter
-from sync.replica.session import Asker, Session, Timing
+from sync.replica.session import Asker, Session
+from sync.replica.timing import Timing
 from sync.replica.together import watched
 from workstation.domain.hlc import Clock
 from workstation.domain.rows import LinkStatus

@@ -19,6 +19,7 @@ Address = tuple[str, int]
 Direction = Literal["up", "down"]  # up: from the desk to the hub
 _CHUNK = 65_536
 _START_S = 10.0
+_MOMENT_S = 0.05
 
 
 @dataclass
@@ -49,16 +50,21 @@ class _Pair:
         while chunk := await reader.read(_CHUNK):
             if wire.faults.delay_s:
                 await asyncio.sleep(wire.faults.delay_s)
-            await wire.paced(direction, len(chunk))
             await wire.flowing()
             if self.dead or direction in wire.faults.dropped:
                 continue
             if wire.lost():
                 await asyncio.sleep(wire.faults.stall_s)
             chunk, last = wire.allowance(chunk)
-            writer.write(chunk)
-            await writer.drain()
-            wire.carried[direction] += len(chunk)
+            for piece in wire.pieces(chunk):
+                await wire.paced(direction, len(piece))
+                if (
+                    reader.exception() is not None or writer.is_closing()
+                ):  # reset meanwhile: what was on its way is lost
+                    break
+                writer.write(piece)
+                await writer.drain()
+                wire.carried[direction] += len(piece)
             if last:
                 wire.reset_now()
         if not self.dead:
@@ -167,6 +173,11 @@ class Wire:
         """Whether this chunk is one of those that are lost."""
         self._chunks += 1
         return bool(self.faults.stall_every) and self._chunks % self.faults.stall_every == 0
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """A chunk as a narrow wire has it: what it carries in a moment, one after the other."""
+        size = max(1, round(self.faults.rate * _MOMENT_S)) if self.faults.rate else len(chunk) or 1
+        return (chunk[at : at + size] for at in range(0, len(chunk), size))
 
     async def paced(self, direction: Direction, size: int) -> None:
         """Wait until a narrow wire has carried what is before these bytes, and them."""
