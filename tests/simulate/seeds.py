@@ -10,5 +10,5 @@ ONCE_FAILED: Final[tuple[int, ...]] = ()
 FRESH: Final = 30
 """How many more are drawn anew, and printed, in each run."""
 FRESH_MOST: Final = 1 << 40
-MUTANT_SEEDS: Final[tuple[int, ...]] = (0, 3, 7, 16, 4, 5, 9, 14, 1, 20, 37, 40, 33, 43, 94, 100, 126)
+MUTANT_SEEDS: Final[tuple[int, ...]] = (0, 3, 1, 4, 7, 20, 100, 126, 134, 136, 167, 364)
 """On which each fault put in on purpose is to be seen, and nothing without one; played until it is."""

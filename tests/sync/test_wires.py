@@ -56,7 +56,7 @@ def test_a_backlog_too_long_for_the_wire_goes_in_shorter_frames(tmp_path: Path, 
         incident = first.open_incident("AMB-1-0001")
         if way == "down":
             first.connect(wire.url, timing=PATIENT)
-        for n in range(300):
+        for n in range(150):
             first.note(incident, sha512(bytes([n % 256, n // 256])).hexdigest())  # words that no packing makes shorter
         if way == "down":
             wait_until(lambda: first.store.unsent() == (0, None), 30, what="all at the hub")
