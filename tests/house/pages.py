@@ -1,19 +1,35 @@
-"""The tables of `docs` that repeat the code: keys from the table of actions, files from their docstrings.
+"""The tables of `docs` that repeat the code: keys, files by their docstrings, the tests of each promise.
 
-`python -m tests.house.pages` writes them into `docs/operator.md` and `docs/architecture.md`; `test_pages.py` fails
-where they are out of date.
+`python -m tests.house.pages` writes them into `docs/operator.md`, `docs/architecture.md` and `docs/reliability.md`;
+`test_pages.py` fails where they are out of date.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
+
+from tests.promises import promised
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATOR = ROOT / "docs" / "operator.md"
 IT = ROOT / "docs" / "it.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+RELIABILITY = ROOT / "docs" / "reliability.md"
+MEASURED = {
+    "M2 M3 M4 M8 M9 S3 S5 S11": "`python -m tests.simulate --seeds N`",
+    "S2": "`python -m tests.simulate --seeds N`, `--kills N`, `tests.bench sync`",
+    "S1 S4 S7": "`python -m tests.simulate --seeds N`, `tests.bench sync`",
+    "S6": "`python -m tests.bench sync --only empty`",
+    "D2 D5": "`python -m tests.simulate --kills N`, `tests.bench store`",
+    "D4": "`python -m tests.bench search`",
+    "P1 P2": "`python -m tests.bench phone`",
+    "U1 U3": "`python -m tests.screens DIR`, `tests.bench start`",
+    "U4": "`python -m tests.bench phone --profile FILE`",
+}
+"""What else shows that a promise holds, and how far: commands whose results stand on the same page."""
 TOLD = ("workstation", "sync", "ui", "resources")
 
 
@@ -51,6 +67,32 @@ def files() -> str:
     return "\n".join(lines).strip() + "\n"
 
 
+def _marked(path: Path) -> Counter[str]:
+    """How many tests of a file carry each promise; one on the whole file counts for each of its tests."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    whole = [
+        node for node in tree.body if isinstance(node, ast.Assign) and "pytestmark" in ast.unparse(node.targets[0])
+    ]
+    found: Counter[str] = Counter()
+    for test in tests:
+        marks = [ast.unparse(mark) for mark in (*test.decorator_list, *whole)]
+        found.update({number for mark in marks if "mark.promise(" in mark for number in re.findall(r"'(\w\d+)'", mark)})
+    return found
+
+
+def proofs() -> str:
+    """Each promise, the files whose tests carry it with how many do, and the commands that measure more of it."""
+    by_file = {path: _marked(path) for path in sorted((ROOT / "tests").rglob("test_*.py"))}
+    measured = {number: command for numbers, command in MEASURED.items() for number in numbers.split()}
+    rows = ["| promise | tests | measured by |", "|---|---|---|"]
+    for number in promised():
+        carry = [(path, found[number]) for path, found in by_file.items() if found[number]]
+        files = ", ".join(f"`{path.relative_to(ROOT).as_posix()}` {count}" for path, count in carry)
+        rows.append(f"| {number} | {files} | {measured.get(number, '')} |")
+    return "\n".join(rows) + "\n"
+
+
 def write(page: Path, name: str, text: str) -> None:
     """Put `text` between the page's marks for `name`."""
     whole = page.read_text(encoding="utf-8")
@@ -61,3 +103,4 @@ def write(page: Path, name: str, text: str) -> None:
 if __name__ == "__main__":
     write(OPERATOR, "keys", keys())
     write(ARCHITECTURE, "files", files())
+    write(RELIABILITY, "proofs", proofs())

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import fields
 
-from tests.house.pages import ARCHITECTURE, IT, OPERATOR, ROOT, between, files, keys
+from tests.house.pages import ARCHITECTURE, IT, OPERATOR, RELIABILITY, ROOT, between, files, keys, proofs
 from workstation.settings import Settings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -23,6 +23,10 @@ def test_the_operators_page_of_keys_is_the_table_of_actions() -> None:
 
 def test_the_architecture_page_names_every_file() -> None:
     assert between(ARCHITECTURE, "files") == files(), "write it anew: python -m tests.house.pages"
+
+
+def test_the_page_on_reliability_names_the_tests_of_each_promise() -> None:
+    assert between(RELIABILITY, "proofs") == proofs(), "write it anew: python -m tests.house.pages"
 
 
 def said_default(value: object) -> str:
