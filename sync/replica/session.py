@@ -336,6 +336,7 @@ class Session:
         if seq is not None:
             log.warning("the peer has another history of replica %d from op %d on: both are kept", replica, seq + 1)
             self._peer.parted[replica] = seq
+            self._prepared = _NOTHING  # it may have ops of that one
             self._reporter.parted()
         return seq is not None
 
