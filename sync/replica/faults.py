@@ -41,6 +41,10 @@ class LinkDown(LinkFault):
     """No usable answer: refused connection, silence, reset, or bytes that are no answer of ours."""
 
 
+class TooSlow(LinkDown):
+    """What was on its way did not get through in the time it had."""
+
+
 class Strange(LinkFault):
     """An answer that can't be read, or ops that can't be taken: waiting alone won't cure it."""
 

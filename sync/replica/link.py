@@ -22,7 +22,7 @@ from sync.admission import device_of, events_of
 from sync.attachments.messages import ATTACHMENTS, OFFSET, Ask, Have
 from sync.handshake import channel_of
 from sync.log import Log
-from sync.replica.faults import LinkDown, Refused, Untrusted
+from sync.replica.faults import LinkDown, Refused, TooSlow, Untrusted
 from sync.replica.wire import Transport
 from sync.snapshot.form import Listed, Part
 from sync.snapshot.taking import Gone, Later
@@ -230,6 +230,8 @@ async def _bounded(response: httpx.Response) -> bytes:
 def _faults() -> Iterator[None]:
     try:
         yield
+    except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+        raise TooSlow(f"{type(error).__name__}: {error}") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx_sse.SSEError, httpx.StreamError) as error:
         raise LinkDown(f"{type(error).__name__}: {error}") from error
 

@@ -18,7 +18,7 @@ from sync import protocol
 from sync.frame import cut, pack_frame, salted
 from sync.log import DeskLog, admitted
 from sync.replica import parting
-from sync.replica.faults import LinkDown, Refused, Strange
+from sync.replica.faults import LinkDown, Refused, Strange, TooSlow
 from sync.replica.files import Files
 from sync.replica.peer import Peer
 from sync.replica.timing import Timing
@@ -210,7 +210,7 @@ class Session:
         began_s = self._clock.monotonic_s()
         try:
             answer = await way()
-        except (LinkDown, asyncio.CancelledError):  # the latter is the watchdog's word
+        except (TooSlow, asyncio.CancelledError):  # the latter is the watchdog's word
             self._peer.shrink()
             raise
         if self._clock.monotonic_s() - began_s < self._timing.answer_s / _EASILY:
