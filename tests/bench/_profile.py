@@ -5,6 +5,7 @@ from __future__ import annotations
 import cProfile
 import os
 import pstats
+import re
 import statistics
 import time
 from collections.abc import Iterable
@@ -67,4 +68,5 @@ def _where(place: tuple[str, int, str]) -> str:
 
 
 def _plain(name: str) -> str:
+    name = re.sub(r" at 0x[0-9a-f]+", "", name)
     return name.removeprefix("<").removesuffix(">").replace("built-in method ", "").replace("method ", "")
