@@ -182,11 +182,12 @@ class Neighbours:
             try:
                 async with await Link.meet(url, answer_s=self._timing.answer_s) as link:
                     told = _Told(lambda: self._reached(neighbour.replica), self._reporter.noted)
+                    peer = Peer(authored=[self._log.replica])
                     session = Session(
-                        self._log, link, Peer(authored=[self._log.replica]), self._clock, self._asker, self.wake,
+                        self._log, link, peer, self._clock, self._asker, self.wake,
                         self._timing, told, self._secret, self._log.told_beside, durable=False,
                     )  # fmt: skip
-                    await watched(session, self._clock, self._timing.watchdog_s)
+                    await watched(session, peer, self._clock, self._timing.watchdog_s)
             except (LinkFault, ProtocolError) as fault:
                 log.info("the visit at %s ended: %s", url, fault)
             except Exception:  # whatever it was, somebody else is visited (S4)

@@ -210,7 +210,7 @@ class Session:
         began_s = self._clock.monotonic_s()
         try:
             answer = await way()
-        except (TooSlow, asyncio.CancelledError):  # the latter is the watchdog's word
+        except TooSlow:
             self._peer.shrink()
             raise
         if self._clock.monotonic_s() - began_s < self._timing.answer_s / _EASILY:

@@ -10,16 +10,18 @@ from sync.replica.faults import LinkDown
 from workstation.domain.hlc import Clock
 
 if TYPE_CHECKING:
+    from sync.replica.peer import Peer
     from sync.replica.session import Session
 
 
-async def watched(session: Session, clock: Clock, watchdog_s: float) -> None:
+async def watched(session: Session, peer: Peer, clock: Clock, watchdog_s: float) -> None:
     """Run a session; end it when it made no step for `watchdog_s`, whatever it believes it is waiting for."""
     task = asyncio.create_task(session.run())
     try:
         while not task.done():
             still_s = clock.monotonic_s() - session.moved_s
             if still_s >= watchdog_s:
+                peer.shrink()  # it may be a page that drips in and is never late by itself
                 raise LinkDown(f"no step was made for {still_s:.0f} s")
             await asyncio.wait({task}, timeout=watchdog_s - still_s)
         task.result()

@@ -77,8 +77,8 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def aclose(self) -> None:
         # The goodbye of TLS is not waited for: a peer that is gone never says it. What is still on its way to a slow
         # one is dropped, or it would hold up what comes behind.
-        with contextlib.suppress(OSError):
-            sock = self._writer.get_extra_info("socket")
+        sock = self._writer.get_extra_info("socket")
+        with contextlib.suppress(OSError, AttributeError):  # one that is gone already
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 

@@ -153,7 +153,7 @@ class Replica:
                 raise Unenrolled
             async with await Link.meet(self._url, answer_s=self._timing.answer_s) as link:
                 session = self._session(link, peer)
-                await watched(session, self._clock, self._timing.watchdog_s)
+                await watched(session, peer, self._clock, self._timing.watchdog_s)
         except LinkFault as fault:
             self._reporter.become(fault.state, fault.sentence)
             log.log(logging.WARNING if fault.state == "refused" else logging.INFO, "session ended: %s", fault)
