@@ -19,6 +19,7 @@ import shutil
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -260,7 +261,7 @@ class Shelf:
             if not _is_digest(path.name) or not wanted() or other.has(digest := bytes.fromhex(path.name)):
                 continue
             try:
-                with path.open("rb") as file, other.taken(iter(lambda file=file: file.read(_READ), b"")) as found:  # type: ignore[misc]
+                with path.open("rb") as file, other.taken(iter(partial(file.read, _READ), b"")) as found:
                     if found != digest:
                         raise WrongDigest
                 copied += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,27 +14,6 @@ from tests.sync.hubs import HubProcess
 from tests.waiting import wait_until
 from workstation.demo.wire import Wire
 from workstation.store import read_digest, read_vector
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubProcess]:
-    (tmp_path / "hub").mkdir()
-    with HubProcess(tmp_path / "hub") as hub:
-        yield hub
-
-
-@pytest.fixture
-def wire(hub: HubProcess) -> Iterator[Wire]:
-    with Wire(hub.address) as wire:
-        yield wire
-
-
-@pytest.fixture
-def desks(tmp_path: Path, wire: Wire) -> Iterator[tuple[Desk, Desk]]:
-    with Desk(tmp_path, "AMB-1") as first, Desk(tmp_path, "AMB-2") as second:
-        first.connect(wire.url)
-        second.connect(wire.url)
-        yield first, second
 
 
 @pytest.mark.promise("S1", "S3")

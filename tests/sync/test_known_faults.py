@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,27 +16,6 @@ from workstation.domain.hlc import SystemClock
 from workstation.store import read_vector
 
 YEAR_MS = 365 * 24 * 3_600_000
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubProcess]:
-    (tmp_path / "hub").mkdir()
-    with HubProcess(tmp_path / "hub") as hub:
-        yield hub
-
-
-@pytest.fixture
-def wire(hub: HubProcess) -> Iterator[Wire]:
-    with Wire(hub.address) as wire:
-        yield wire
-
-
-@pytest.fixture
-def desks(tmp_path: Path, wire: Wire) -> Iterator[tuple[Desk, Desk]]:
-    with Desk(tmp_path, "AMB-1") as first, Desk(tmp_path, "AMB-2") as second:
-        first.connect(wire.url)
-        second.connect(wire.url)
-        yield first, second
 
 
 @pytest.mark.promise("S2")
